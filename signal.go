@@ -1,0 +1,161 @@
+package xexec
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+)
+
+// Kill ends the command's process at once. See [Cmd.Signal] for what it returns.
+func (c *Cmd) Kill() error { return c.Signal(os.Kill) }
+
+// Signal sends sig to the command's process, and never to another: not to a
+// process that has got its id since.
+//
+// It returns nil only if the process was alive, [os.ErrProcessDone] once it has
+// exited, reaped or not, on every system, and an error that says
+// "exec: not started" before Start. Any goroutine may call it at any time. On
+// Windows, only [os.Kill] is implemented.
+func (c *Cmd) Signal(sig os.Signal) error {
+	r := stateOf(c).current(c)
+	if r == nil {
+		return errNotStarted
+	}
+	return r.signal(sig)
+}
+
+// Terminate asks the command to stop: it sends the stop signal, which is
+// SIGTERM unless [Cmd.SetStopSignal] says otherwise. See [Cmd.Signal] for what
+// it returns. It can be used as c.Cancel:
+//
+//	c.Cancel = c.Terminate
+//	c.WaitDelay = 10 * time.Second // then it is killed
+func (c *Cmd) Terminate() error {
+	r := stateOf(c).current(c)
+	if r == nil {
+		return errNotStarted
+	}
+	return r.signal(r.stop())
+}
+
+// SetStopSignal sets the signal that [Cmd.Terminate] and [Cmd.Shutdown] send.
+// Like a field, it is to be set before the start; later it changes nothing.
+func (c *Cmd) SetStopSignal(sig os.Signal) {
+	s := stateOf(c)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopSignal = sig
+}
+
+// Shutdown stops the command: it sends the stop signal, as [Cmd.Terminate]
+// does, waits for the command to complete, and when ctx ends first, kills it
+// and waits for its death.
+//
+// It returns nil if the command ended by itself in time (how it ended is for
+// Wait to tell), and [context.Cause] of ctx if it had to be killed. It returns
+// the moment the command is gone. A descendant that holds the command's output
+// open can delay it, but no longer than ctx allows. If the process can be
+// killed by nobody but another user, the error says so.
+//
+// Any number of goroutines may call it, also after the command has exited; the
+// stop signal is sent once, and all get the same answer. It may be called from
+// c.Cancel.
+func (c *Cmd) Shutdown(ctx context.Context) error {
+	r := stateOf(c).current(c)
+	if r == nil {
+		return errNotStarted
+	}
+	err := r.shutdown(ctx)
+	runtime.KeepAlive(c)
+	return err
+}
+
+func (r *run) shutdown(ctx context.Context) error {
+	r.terminateOnce()
+	if r.advance(true) >= copied || r.await(copied, ctx.Done()) {
+		return r.shutdownResult()
+	}
+	if err := r.killFor(context.Cause(ctx)); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("xexec: shutdown: killing process %d: %w", r.pid, err)
+	}
+	r.await(exited, nil)
+	// Death closes the pipes, unless a descendant holds them: let the last
+	// output arrive, so that a caller who looks at it now sees it whole.
+	grace, cancel := context.WithTimeout(context.Background(), copyGrace)
+	defer cancel()
+	r.await(copied, grace.Done())
+	return r.shutdownResult()
+}
+
+// signal sends sig to the process if that is alive.
+func (r *run) signal(sig os.Signal) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.signalLocked(sig)
+}
+
+// signalLocked is signal for a caller that holds r.mu, under which alone
+// signals are sent, and under which r.exited is set before the process is
+// reaped: so the id that is signalled here cannot have become another's.
+func (r *run) signalLocked(sig os.Signal) error {
+	if r.hasExitedLocked() {
+		return os.ErrProcessDone
+	}
+	return r.proc.Signal(sig)
+}
+
+// hasExitedLocked looks whether the process has exited, without reaping it. The
+// caller holds r.mu.
+func (r *run) hasExitedLocked() bool {
+	if !r.exited {
+		gone, err := observe(r.proc, r.pid, false)
+		r.exited, r.unobservable = gone && err == nil, err != nil
+	}
+	return r.exited
+}
+
+// kill kills the process if it is alive.
+func (r *run) kill() error { return r.signal(os.Kill) }
+
+func (r *run) stop() os.Signal {
+	if r.stopSignal != nil {
+		return r.stopSignal
+	}
+	return defaultStopSignal
+}
+
+// terminateOnce sends the stop signal for the first of all Shutdowns. That it
+// could not be sent is not an end: the process may exit by itself, and when
+// the time is over it is killed, which reports what stands against it.
+func (r *run) terminateOnce() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.terminated {
+		r.terminated = r.signalLocked(r.stop()) == nil
+	}
+}
+
+// killFor kills the process in the name of a Shutdown that has run out of time.
+func (r *run) killFor(cause error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	err := r.signalLocked(os.Kill)
+	if err == nil && r.shutdownCause == nil {
+		r.shutdownCause = cause
+	}
+	return err
+}
+
+// shutdownResult is what Shutdown returns once the process is reaped.
+func (r *run) shutdownResult() error {
+	r.steps.Lock()
+	defer r.steps.Unlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.shutdownCause != nil && diedOfKill(r.processState) {
+		return r.shutdownCause
+	}
+	return nil
+}

@@ -1,0 +1,143 @@
+package xexec
+
+import (
+	"context"
+	"os"
+	"runtime"
+	"sync"
+	"weak"
+)
+
+// A state is what a Cmd has no room for. There is at most one for each Cmd,
+// made when a method first needs it and dropped when the Cmd is collected.
+//
+// It never holds its Cmd strongly; only a goroutine that waits for the command
+// does, and a context's registration for as long as it may have to call a
+// Cancel that refers to it.
+type state struct {
+	// mu guards everything below, and Cmd.Process against Start: Start writes
+	// the field with mu held, and the methods that may race Start read it so.
+	mu sync.Mutex
+
+	settings
+	ctx    context.Context // from CommandContext; nil if there is none that is known
+	pipes  []pipe          // made by StdinPipe, StdoutPipe and StderrPipe
+	stderr *prefixSuffix   // made by Output, for ExitError.Stderr
+	done   chan struct{}   // made by a Done that came before the start
+
+	claimed bool // Start was called
+	run     *run // the process of Cmd.Process, or an earlier one
+}
+
+// settings are what the Set methods set. A run has those of its start.
+type settings struct {
+	stopSignal os.Signal // nil for the default
+}
+
+// states maps weak.Pointer[Cmd] to *state. Only this file touches it.
+//
+// The key is the Cmd's identity for as long as the Cmd lives and is never equal
+// to that of a later Cmd at the same address, so an entry can be late in going
+// but never belong to another command.
+var states sync.Map
+
+// stateOf returns c's state.
+func stateOf(c *Cmd) *state {
+	key := weak.Make(c)
+	if s, ok := states.Load(key); ok {
+		return s.(*state)
+	}
+	s, loaded := states.LoadOrStore(key, new(state))
+	if !loaded {
+		runtime.AddCleanup(c, dropState, key)
+	}
+	return s.(*state)
+}
+
+func dropState(key weak.Pointer[Cmd]) { states.Delete(key) }
+
+// current returns the run of c's process, or nil if there is none.
+//
+// Cmd.Process is the truth: a process that is there without a run of ours, or
+// with that of another process, was started by somebody else (os/exec's Start,
+// a hand-written one, a struct that was assigned over) and is adopted.
+func (s *state) current(c *Cmd) *run {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch p := c.Process; {
+	case p == nil:
+		return nil
+	case s.run == nil || s.run.proc != p:
+		s.run = s.adopt(c)
+	}
+	return s.run
+}
+
+// claim makes the caller the one that starts c. It fails if there was one.
+func (s *state) claim(c *Cmd) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.run != nil && c.Process == nil {
+		// Another command's struct was assigned over the one that we started.
+		s.run, s.claimed = nil, false
+		s.ctx, s.pipes, s.stderr, s.done = nil, nil, nil, nil
+	}
+	if s.claimed {
+		return false
+	}
+	s.claimed = true
+	return true
+}
+
+// started publishes r as the run of c. A Done that came first waits from now on.
+func (s *state) started(c *Cmd, r *run) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.Process = r.proc
+	s.run = r
+	s.pipes, s.stderr = nil, nil // r has them
+	if s.done != nil {
+		r.done = s.done
+		r.waitInBackground(c)
+	}
+}
+
+// startFailed releases those who wait for the command to be started.
+func (s *state) startFailed() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.done == nil {
+		s.done = make(chan struct{})
+	}
+	close(s.done)
+}
+
+// doneBeforeStart returns the channel of a Done that found no process.
+func (s *state) doneBeforeStart(c *Cmd) <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.run != nil { // started in the meantime
+		s.run.waitInBackground(c)
+		return s.run.done
+	}
+	if s.done == nil {
+		s.done = make(chan struct{})
+	}
+	return s.done
+}
+
+// made reports whether f is a Stdin, Stdout or Stderr that a method of the Cmd
+// has made for this one command. The caller holds s.mu.
+func (s *state) made(f any) bool {
+	switch f := f.(type) {
+	case *capture, *prefixSuffix:
+		return true
+	case *os.File:
+		for _, p := range s.pipes {
+			if p.child == f {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,368 @@
+package xexec
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// childFiles are the files that a start opens, or that were opened for it.
+type childFiles struct {
+	child  []*os.File  // the child's ends, closed once it has been started
+	parent []io.Closer // the parent's, closed if it could not be
+	lent   *pipeReader // another command's output, given on as Stdin
+}
+
+func (f *childFiles) close(failed bool) {
+	for _, c := range f.child {
+		c.Close()
+	}
+	if failed {
+		for _, p := range f.parent {
+			p.Close()
+		}
+	}
+	if f.lent != nil {
+		f.lent.endLoan()
+	}
+}
+
+// addPipe takes charge of a pipe that StdinPipe, StdoutPipe or StderrPipe made.
+func (f *childFiles) addPipe(p pipe) {
+	f.child = append(f.child, p.child)
+	f.parent = append(f.parent, p.parent)
+}
+
+// open replaces in's Stdin, Stdout and Stderr by files. It returns what has to
+// be copied, nil if nothing.
+func (f *childFiles) open(in *exec.Cmd) (*copying, error) {
+	io := newCopying()
+	stdin, err := f.reader(in.Stdin, io)
+	if err != nil {
+		return nil, err
+	}
+	stdout, err := f.writer(in.Stdout, io)
+	if err != nil {
+		return nil, err
+	}
+	stderr := stdout
+	if in.Stderr == nil || !sameWriter(in.Stderr, in.Stdout) {
+		if stderr, err = f.writer(in.Stderr, io); err != nil {
+			return nil, err
+		}
+	}
+	in.Stdin, in.Stdout, in.Stderr = stdin, stdout, stderr
+	if len(io.todo) == 0 {
+		return nil, nil
+	}
+	return io, nil
+}
+
+// sameWriter reports whether a and b are equal. Those that cannot be compared
+// are not.
+func sameWriter(a, b io.Writer) bool {
+	defer func() { recover() }()
+	return a == b
+}
+
+// reader returns the child's end for a Stdin.
+func (f *childFiles) reader(in io.Reader, todo *copying) (*os.File, error) {
+	switch in := in.(type) {
+	case nil:
+		return null.open(os.O_RDONLY)
+	case *os.File:
+		return in, nil
+	case *pipeReader:
+		if f.lent == nil && in.lend() {
+			f.lent = in
+			return in.file, nil
+		}
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	f.child = append(f.child, r)
+	f.parent = append(f.parent, w)
+	todo.add(w, false, func() error {
+		_, err := io.Copy(w, in)
+		if isHangup(err) {
+			err = nil // the command need not read it all (golang/go#9173)
+		}
+		if closeErr := w.Close(); err == nil {
+			err = closeErr
+		}
+		return err
+	})
+	return r, nil
+}
+
+// writer returns the child's end for a Stdout or Stderr.
+func (f *childFiles) writer(out io.Writer, todo *copying) (*os.File, error) {
+	switch out := out.(type) {
+	case nil:
+		return null.open(os.O_WRONLY)
+	case *os.File:
+		return out, nil
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	f.child = append(f.child, w)
+	f.parent = append(f.parent, r)
+	todo.add(r, true, func() error {
+		_, err := io.Copy(out, r)
+		r.Close() // if the writer failed, let the command see it
+		return err
+	})
+	return w, nil
+}
+
+// null is the pair of null device descriptors that all commands share. They are
+// opened when first needed and stay open.
+var null nullDevice
+
+type nullDevice struct {
+	mu   sync.Mutex
+	r, w *os.File
+}
+
+func (n *nullDevice) open(flag int) (*os.File, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	f := &n.r
+	if flag == os.O_WRONLY {
+		f = &n.w
+	}
+	if *f == nil {
+		opened, err := os.OpenFile(os.DevNull, flag, 0)
+		if err != nil {
+			return nil, err
+		}
+		*f = opened
+	}
+	return *f, nil
+}
+
+// copyGrace is how long Wait and Shutdown let copying end by itself after they
+// have cut it off or have killed the command. It matters only when that is kept
+// up: by a Stdin reader that does not return, by a descendant that holds the
+// output open.
+const copyGrace = 100 * time.Millisecond
+
+// A copying is the goroutines that copy a command's standard I/O. Its methods
+// can be called on a nil one, which has nothing to copy.
+type copying struct {
+	written chan struct{} // closed when the output is copied
+	all     chan struct{} // closed when the input is, too
+
+	mu       sync.Mutex
+	todo     []func() // the goroutines to be started
+	outputs  int      // running, or to be started, with a Stdout or Stderr
+	running  int      // in all
+	err      error    // the first
+	ends     []*os.File
+	deadline time.Time // if set, when to cut it off
+	cut      bool      // that has been done
+	grace    time.Time // and until when the Stdin reader is waited for
+}
+
+func newCopying() *copying {
+	return &copying{written: make(chan struct{}), all: make(chan struct{})}
+}
+
+// add adds a goroutine that runs fn, which uses the parent's end of a pipe.
+func (c *copying) add(end *os.File, output bool, fn func() error) {
+	c.running++
+	if output {
+		c.outputs++
+	}
+	c.ends = append(c.ends, end)
+	c.todo = append(c.todo, func() {
+		err := fn()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.err == nil {
+			c.err = err
+		}
+		if output {
+			if c.outputs--; c.outputs == 0 {
+				close(c.written)
+			}
+		}
+		if c.running--; c.running == 0 {
+			close(c.all)
+			c.ends = nil
+		}
+	})
+}
+
+func (c *copying) start() {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	todo := c.todo
+	c.todo = nil
+	c.mu.Unlock()
+	for _, f := range todo {
+		go f()
+	}
+}
+
+// finished reports whether there is nothing to copy any more.
+func (c *copying) finished() bool {
+	if c == nil {
+		return true
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.running == 0
+}
+
+// over reports whether nothing is to be waited for: all is copied, or it was cut
+// off and there is nobody left but a Stdin reader that does not return. (An
+// output is always waited for: nobody shall write to the caller's writer after
+// Wait.)
+func (c *copying) over() bool {
+	if c == nil {
+		return true
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.cut && !c.deadline.IsZero() && c.running > 0 && !time.Now().Before(c.deadline) {
+		c.cutOff()
+	}
+	return c.running == 0 || c.cut && c.outputs == 0 && !time.Now().Before(c.grace)
+}
+
+// limit sets when the copying is to be cut off, unless that is set already.
+func (c *copying) limit(deadline time.Time) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.deadline.IsZero() {
+		c.deadline = deadline
+	}
+}
+
+// expire cuts the copying off now.
+func (c *copying) expire() {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.running > 0 && !c.cut {
+		c.cutOff()
+	}
+}
+
+func (c *copying) cutOff() {
+	c.cut = true
+	c.grace = time.Now().Add(copyGrace)
+	for _, f := range c.ends {
+		f.Close()
+	}
+}
+
+// timeout returns a channel that receives when over may have changed by itself.
+func (c *copying) timeout() (<-chan time.Time, func() bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at := c.deadline
+	if c.cut {
+		at = c.grace
+		if c.outputs > 0 {
+			at = time.Time{}
+		}
+	}
+	if at.IsZero() {
+		return nil, func() bool { return false }
+	}
+	timer := time.NewTimer(time.Until(at))
+	return timer.C, timer.Stop
+}
+
+// error returns what Wait reports of a copying that is over.
+func (c *copying) error() error {
+	if c == nil {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cut {
+		return ErrWaitDelay
+	}
+	return c.err
+}
+
+// A capture collects output for Output and CombinedOutput.
+type capture struct{ bytes.Buffer }
+
+// A prefixSuffix keeps the first and the last keep bytes written to it.
+type prefixSuffix struct {
+	prefix  []byte
+	suffix  []byte // a ring, once it is full
+	next    int    // where in the ring the oldest byte is
+	skipped int64
+}
+
+const keep = 32 << 10
+
+func (s *prefixSuffix) Write(p []byte) (int, error) {
+	n := len(p)
+	p = fill(&s.prefix, p)
+	if over := len(p) - keep; over > 0 {
+		s.skipped += int64(over)
+		p = p[over:]
+	}
+	p = fill(&s.suffix, p)
+	for len(p) > 0 {
+		m := copy(s.suffix[s.next:], p)
+		s.next = (s.next + m) % keep
+		s.skipped += int64(m)
+		p = p[m:]
+	}
+	return n, nil
+}
+
+// fill appends to dst what it still has room for, and returns the rest.
+func fill(dst *[]byte, p []byte) []byte {
+	n := min(len(p), keep-len(*dst))
+	*dst = append(*dst, p[:n]...)
+	return p[n:]
+}
+
+// Bytes returns what was kept, with a note where something was left out.
+func (s *prefixSuffix) Bytes() []byte {
+	if s.skipped == 0 {
+		return append(s.prefix, s.suffix...)
+	}
+	b := append(s.prefix, "\n... omitting "...)
+	b = strconv.AppendInt(b, s.skipped, 10)
+	b = append(b, " bytes ...\n"...)
+	b = append(b, s.suffix[s.next:]...)
+	return append(b, s.suffix[:s.next]...)
+}
+
+// reusable reports whether os/exec's failed Start has left in's files open, so
+// that it can be tried again. It closes those of pipes that it made itself.
+func reusable(in *exec.Cmd) bool {
+	for _, f := range []any{in.Stdin, in.Stdout, in.Stderr} {
+		if f, ok := f.(*os.File); ok {
+			if _, err := f.Stat(); errors.Is(err, os.ErrClosed) {
+				return false
+			}
+		}
+	}
+	return true
+}

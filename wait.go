@@ -1,0 +1,377 @@
+package xexec
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"runtime"
+	"sync"
+	"time"
+	"weak"
+)
+
+// Wait waits for the command to exit and for the copying to and from Stdin,
+// Stdout and Stderr to complete. The command must have been started.
+//
+// Any number of goroutines may call it, any number of times, and all get the
+// same error value: nil if the command ran, its input and output were copied
+// without problems and it exited with status zero; an [*ExitError] if it
+// failed; another error for a copy that failed, a context that ended it or
+// [ErrWaitDelay]. The command is reaped, and c.ProcessState written, once,
+// before the first Wait returns.
+//
+// If somebody else has reaped the process, with wait4(-1) or c.Process.Wait,
+// the error is that of os/exec (on Unix, errors.Is(err, syscall.ECHILD)).
+func (c *Cmd) Wait() error {
+	r := stateOf(c).current(c)
+	if r == nil {
+		return errNotStarted
+	}
+	r.await(complete, nil)
+	runtime.KeepAlive(c) // ProcessState is set in it
+	return r.err
+}
+
+// WaitContext is like [Cmd.Wait], but returns [context.Cause] of ctx if that
+// ends first. It then has ended only this call: the command runs on, and can be
+// waited for again. A command that is already complete wins over a ctx that is
+// already done.
+func (c *Cmd) WaitContext(ctx context.Context) error {
+	r := stateOf(c).current(c)
+	if r == nil {
+		return errNotStarted
+	}
+	done := r.advance(true) == complete || r.await(complete, ctx.Done()) || r.advance(true) == complete
+	runtime.KeepAlive(c)
+	if !done {
+		return context.Cause(ctx)
+	}
+	return r.err
+}
+
+// TryWait reports, without blocking, whether the command is complete, and if so
+// what Wait returns. If the command has exited, TryWait reaps it. It is complete
+// when it has exited and its output has been copied.
+//
+// A command that was not started is not done, and err is Wait's.
+func (c *Cmd) TryWait() (done bool, err error) {
+	r := stateOf(c).current(c)
+	if r == nil {
+		return false, errNotStarted
+	}
+	done = r.advance(true) == complete
+	runtime.KeepAlive(c)
+	if !done {
+		return false, nil
+	}
+	return true, r.err
+}
+
+// Done returns a channel that is closed when Wait would return at once. It
+// counts as waiting for the command: when it exits, it is reaped.
+//
+// Called before the start, the channel is that of the command once it is
+// started, and is closed if the start fails.
+func (c *Cmd) Done() <-chan struct{} {
+	s := stateOf(c)
+	r := s.current(c)
+	if r == nil {
+		return s.doneBeforeStart(c)
+	}
+	r.waitInBackground(c)
+	return r.done
+}
+
+// A run is one process of a command, from its start to its end.
+type run struct {
+	cmd     weak.Pointer[Cmd]
+	proc    *os.Process
+	pid     int
+	in      exec.Cmd // what os/exec started for us
+	foreign bool     // os/exec has the standard I/O and CommandContext's context
+	slow    bool     // and its Wait may block after the exit
+
+	published chan struct{} // if not nil, closed when Cmd.Process is set
+	rich      bool          // was bound to a context by StartContext
+	settings
+	waitDelay time.Duration
+	pipes     []pipe
+	stderr    *prefixSuffix
+
+	// lead is held by the one goroutine that watches for the exit, for all.
+	lead       chan struct{}
+	background sync.Once // Done's goroutine
+	observer   observer
+
+	// mu is the lock that signals take. A signal is sent only while exited is
+	// false, and the process is reaped only after exited was set: it is the
+	// pid (and the group id) of our child, alive or a zombie, that is
+	// signalled, whatever the kernel offers for safety besides.
+	//
+	// A caller that needs steps too takes steps first.
+	mu            sync.Mutex
+	exited        bool // the process has been seen to have exited
+	unobservable  bool // that cannot be seen
+	end           cancellation
+	unwatch       []func() bool // context registrations
+	terminated    bool          // Shutdown has sent the stop signal
+	shutdownCause error         // why a Shutdown has killed the process
+
+	// steps is held by whoever takes the steps from the exit to the result.
+	// None of them blocks. Every waiter takes those that are due, so it does
+	// not matter which of them is between two.
+	steps        sync.Mutex
+	phase        phase
+	processState *os.ProcessState
+	exitErr      error
+	cause        error
+	reaped       chan struct{} // closed at the end of the phase reaping
+
+	io *copying // nil if nothing is copied
+
+	// done is closed when err is set.
+	done chan struct{}
+	err  error
+}
+
+// A phase is how far a run has come. The waiters move it on; see advance.
+type phase int
+
+const (
+	running  phase = iota // not known to have exited
+	reaping               // os/exec's Wait runs in a goroutine and decides
+	exited                // reaped; perhaps something is still being copied
+	copied                // and that is over; perhaps a Cancel still runs
+	complete              // the result stands
+)
+
+// await waits until r has reached the target phase, and reports whether it has:
+// it returns false when cancel is closed first. It takes all the steps itself,
+// in the caller's goroutine.
+func (r *run) await(target phase, cancel <-chan struct{}) bool {
+	for {
+		at := r.advance(false)
+		if at >= target {
+			return true
+		}
+		switch at {
+		case running:
+			select {
+			case <-r.done:
+			case <-cancel:
+				return false
+			case r.lead <- struct{}{}:
+				seen := r.awaitExit(cancel)
+				r.advance(false) // before the next one leads
+				<-r.lead
+				if !seen {
+					return false
+				}
+			}
+		case reaping:
+			select {
+			case <-r.reaped:
+			case <-cancel:
+				return false
+			}
+		case exited:
+			timeout, stop := r.io.timeout()
+			select {
+			case <-r.done:
+			case <-r.io.written:
+			case <-r.io.all:
+			case <-r.cancelling():
+			case <-timeout:
+			case <-cancel:
+				stop()
+				return false
+			}
+			stop()
+		case copied:
+			select {
+			case <-r.done:
+			case <-r.cancelling():
+			case <-cancel:
+				return false
+			}
+		}
+	}
+}
+
+// advance takes the steps that can be taken now, and returns how far r is. With
+// look, it looks whether the process has exited, else it relies on what others
+// have seen.
+func (r *run) advance(look bool) phase {
+	r.steps.Lock()
+	defer r.steps.Unlock()
+	if r.phase == running {
+		switch seen, unobservable := r.exitSeen(look); {
+		case seen:
+			r.reap()
+		case unobservable:
+			r.reapInBackground()
+		}
+	}
+	if r.phase == exited && r.copyingOver() {
+		r.phase = copied
+	}
+	if r.phase == copied && r.cancelling() == nil {
+		r.finish()
+	}
+	return r.phase
+}
+
+func (r *run) exitSeen(look bool) (seen, unobservable bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if look {
+		r.hasExitedLocked()
+	}
+	return r.exited, r.unobservable
+}
+
+// awaitExit blocks until the process has exited, without reaping it, or until
+// cancel is closed first: it then returns false. The caller leads.
+func (r *run) awaitExit(cancel <-chan struct{}) bool {
+	if seen, unobservable := r.exitSeen(false); seen || unobservable {
+		return true
+	}
+	var err error
+	if cancel == nil {
+		_, err = observe(r.proc, r.pid, true)
+	} else {
+		select {
+		case <-r.observer.start(r):
+			err = r.observer.err
+		case <-cancel:
+			return false
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.exited, r.unobservable = err == nil, err != nil
+	return true
+}
+
+// An observer is a goroutine that watches for the exit in the place of waiters
+// who may leave before it.
+type observer struct {
+	once sync.Once
+	done chan struct{}
+	err  error
+}
+
+func (o *observer) start(r *run) <-chan struct{} {
+	o.once.Do(func() {
+		o.done = make(chan struct{})
+		go func() {
+			defer close(o.done)
+			_, o.err = observe(r.proc, r.pid, true)
+		}()
+	})
+	return o.done
+}
+
+// reap takes the exit status of a process that has exited. The caller holds
+// steps; r.exited is set, so no signal is on its way.
+func (r *run) reap() {
+	r.settle()
+	if r.foreign {
+		r.takePipes() // before os/exec closes them
+	}
+	if r.slow {
+		r.reapInBackground()
+		return
+	}
+	std := r.stdCmd()
+	r.exitErr = std.Wait()
+	r.setState(std.ProcessState)
+	r.phase = exited
+}
+
+// reapInBackground leaves the waiting to os/exec's Wait: one that may block after
+// the exit, or one for a process whose exit cannot be observed (a system without
+// the means, a process that was released). Signals to that are as safe as
+// os.Process makes them. The caller holds steps.
+func (r *run) reapInBackground() {
+	r.phase, r.reaped = reaping, make(chan struct{})
+	go r.reapWith(r.stdCmd())
+}
+
+func (r *run) reapWith(std *exec.Cmd) {
+	err := std.Wait()
+	r.mu.Lock()
+	r.exited = true
+	r.mu.Unlock()
+	r.settle()
+	r.steps.Lock()
+	defer r.steps.Unlock()
+	r.exitErr = err
+	r.setState(std.ProcessState)
+	r.phase = exited
+	close(r.reaped)
+}
+
+// stdCmd returns the command whose os/exec Wait reaps the process.
+func (r *run) stdCmd() *exec.Cmd {
+	if r.in.Process != nil {
+		return &r.in
+	}
+	if c := r.cmd.Value(); c != nil { // adopted, and kept alive by the waiter
+		return c.Std()
+	}
+	return &exec.Cmd{Process: r.proc}
+}
+
+func (r *run) setState(state *os.ProcessState) {
+	r.processState = state
+	if c := r.cmd.Value(); c != nil && c.ProcessState != state {
+		c.ProcessState = state
+	}
+}
+
+// copyingOver reports whether nothing is to be waited for on account of the
+// standard I/O, and cuts it off when WaitDelay is over.
+func (r *run) copyingOver() bool {
+	if r.waitDelay != 0 && r.cancelling() == nil {
+		r.mu.Lock()
+		deadline := r.end.deadline // one period, from the context's end
+		r.mu.Unlock()
+		if deadline.IsZero() {
+			deadline = time.Now().Add(r.waitDelay) // or from the exit
+		}
+		r.io.limit(deadline)
+	}
+	return r.io.over()
+}
+
+// finish makes the result known.
+func (r *run) finish() {
+	r.takePipes()
+	r.err, r.cause = r.verdict(r.exitErr)
+	if e, ok := r.exitErr.(*ExitError); ok && r.stderr != nil {
+		e.Stderr = r.stderr.Bytes()
+	}
+	r.in, r.stderr = exec.Cmd{}, nil // hold nothing that the caller may drop
+	r.phase = complete
+	close(r.done)
+}
+
+// takePipes closes the parent's ends of the pipes that methods have made, and
+// moves what can still be read from them to memory.
+func (r *run) takePipes() {
+	for _, p := range r.pipes {
+		p.release()
+	}
+	r.pipes = nil
+}
+
+// waitInBackground waits on behalf of Done. The goroutine keeps c alive.
+func (r *run) waitInBackground(c *Cmd) {
+	r.background.Do(func() {
+		go func() {
+			r.await(complete, nil)
+			runtime.KeepAlive(c)
+		}()
+	})
+}
