@@ -132,7 +132,7 @@ func (r *run) foreignCancel(cancel func() error) func() error {
 
 // startError is the error of a Start that ctx's end has prevented.
 func startError(ctx context.Context) error {
-	if cause := context.Cause(ctx); cause != ctx.Err() {
+	if cause := context.Cause(ctx); !same(cause, ctx.Err()) {
 		return &contextError{cause: cause, ctxErr: ctx.Err()}
 	}
 	return ctx.Err()

@@ -92,6 +92,10 @@ func (s *state) adopt(c *Cmd) *run {
 		done:     make(chan struct{}),
 	}
 	s.pipes = nil
+	if s.done != nil {
+		r.done = s.done
+		defer r.waitInBackground(c)
+	}
 	if state := c.ProcessState; state != nil { // os/exec's Wait was called
 		r.exited, r.end.settled, r.processState = true, true, state
 		if !state.Success() {
