@@ -118,6 +118,7 @@ func (r *run) contextEnded(ctx context.Context, cancel func() error, kill bool) 
 		return
 	}
 	end.ctxErr, end.cause = ctx.Err(), context.Cause(ctx)
+	r.unwatchLocked()
 	var err error
 	switch {
 	case kill:
@@ -175,13 +176,19 @@ func (r *run) settle() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.end.settled = true
+	r.unwatchLocked()
+	if r.end.timer != nil {
+		r.end.timer.Stop()
+	}
+}
+
+// unwatchLocked drops the registrations, and with them what they hold. The
+// caller holds r.mu.
+func (r *run) unwatchLocked() {
 	for _, stop := range r.unwatch {
 		stop()
 	}
 	r.unwatch = nil
-	if r.end.timer != nil {
-		r.end.timer.Stop()
-	}
 }
 
 // cancelling returns a channel that is open while a Cancel runs, or nil.

@@ -155,6 +155,12 @@ func (p *pipeReader) lend() bool {
 	return true
 }
 
+func (p *pipeReader) isClosed() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.closed
+}
+
 func (p *pipeReader) endLoan(failed bool) {
 	p.lent = !failed
 	p.mu.Unlock()

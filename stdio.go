@@ -19,6 +19,9 @@ type childFiles struct {
 }
 
 func (f *childFiles) close(failed bool) {
+	if f.lent != nil {
+		f.lent.endLoan(failed)
+	}
 	for _, c := range f.child {
 		c.Close()
 	}
@@ -26,9 +29,6 @@ func (f *childFiles) close(failed bool) {
 		for _, p := range f.parent {
 			p.Close()
 		}
-	}
-	if f.lent != nil {
-		f.lent.endLoan(failed)
 	}
 }
 
@@ -80,6 +80,9 @@ func (f *childFiles) reader(in io.Reader, todo *copying) (*os.File, error) {
 		if f.lent == nil && in.lend() {
 			f.lent = in
 			return in.file, nil
+		}
+		if in.isClosed() {
+			return in.file, nil // as it would be under os/exec
 		}
 	}
 	r, w, err := os.Pipe()
