@@ -88,7 +88,6 @@ var unixCases = []diffCase{
 	}},
 	signalled("SIGKILL", "signal: killed", syscall.SIGKILL),
 	signalled("SIGTERM", "signal: terminated", syscall.SIGTERM),
-	signalled("SIGHUP", "signal: hangup", syscall.SIGHUP),
 	{"a handled signal", "exit status 7", func(r *report, p execPackage) {
 		c := p.helper(r, "trap")
 		startReady(r, c)
