@@ -35,8 +35,11 @@ func (c *Cmd) Wait() error {
 // WaitContext is like [Cmd.Wait], but returns [context.Cause] of ctx if that
 // ends first. It then has ended only this call: the command runs on, and can be
 // waited for again. A command that is already complete wins over a ctx that is
-// already done.
+// already done. It panics if ctx is nil.
 func (c *Cmd) WaitContext(ctx context.Context) error {
+	if ctx == nil {
+		panic("nil Context")
+	}
 	r := stateOf(c).current(c)
 	if r == nil {
 		return errNotStarted
@@ -68,10 +71,12 @@ func (c *Cmd) TryWait() (done bool, err error) {
 }
 
 // Done returns a channel that is closed when Wait would return at once. It
-// counts as waiting for the command: when it exits, it is reaped.
+// counts as waiting for the command: a goroutine does it until the command is
+// complete, and reaps it when it exits.
 //
 // Called before the start, the channel is that of the command once it is
-// started, and is closed if the start fails.
+// started here, and is closed if the start fails (Wait then says that it was not
+// started).
 func (c *Cmd) Done() <-chan struct{} {
 	return stateOf(c).doneChan(c)
 }
@@ -83,7 +88,6 @@ type run struct {
 	pid     int
 	in      exec.Cmd // what os/exec started for us
 	foreign bool     // os/exec has the standard I/O and CommandContext's context
-	slow    bool     // and its Wait may block after the exit
 
 	published chan struct{} // if not nil, closed when Cmd.Process is set
 	rich      bool          // was bound to a context by StartContext
@@ -279,11 +283,14 @@ func (r *run) reap() {
 	if r.foreign {
 		r.takePipes() // before os/exec closes them
 	}
-	if r.slow {
+	std := r.stdCmd()
+	if r.wasReaped() {
+		return
+	}
+	if r.foreign && waitMayBlock(std) {
 		r.reapInBackground()
 		return
 	}
-	std := r.stdCmd()
 	r.exitErr = std.Wait()
 	r.setState(std.ProcessState)
 	r.phase = exited
@@ -294,15 +301,40 @@ func (r *run) reap() {
 // the means, a process that was released). Signals to that are as safe as
 // os.Process makes them. The caller holds steps.
 func (r *run) reapInBackground() {
+	if r.wasReaped() {
+		return
+	}
 	r.phase, r.reaped = reaping, make(chan struct{})
 	go r.reapWith(r.stdCmd())
 }
 
+// wasReaped reports whether os/exec's Wait was called for the same struct, and
+// takes its result. The caller holds steps.
+func (r *run) wasReaped() bool {
+	c := r.cmd.Value()
+	if c == nil || c.ProcessState == nil || c.Process != r.proc {
+		return false
+	}
+	r.setExited()
+	r.settle()
+	r.processState = c.ProcessState
+	if !r.processState.Success() {
+		r.exitErr = &ExitError{ProcessState: r.processState}
+	}
+	r.phase = exited
+	return true
+}
+
+func (r *run) setExited() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.exited = true
+}
+
+// reapWith lets os/exec's Wait, which may block, reap the process.
 func (r *run) reapWith(std *exec.Cmd) {
 	err := std.Wait()
-	r.mu.Lock()
-	r.exited = true
-	r.mu.Unlock()
+	r.setExited()
 	r.settle()
 	r.steps.Lock()
 	defer r.steps.Unlock()
@@ -325,7 +357,7 @@ func (r *run) stdCmd() *exec.Cmd {
 
 func (r *run) setState(state *os.ProcessState) {
 	r.processState = state
-	if c := r.cmd.Value(); c != nil && c.ProcessState != state {
+	if c := r.cmd.Value(); c != nil && c.ProcessState == nil {
 		c.ProcessState = state
 	}
 }
