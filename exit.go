@@ -17,6 +17,7 @@ func (r *run) awaitExit(cancel <-chan struct{}) bool {
 	var err error
 	if cancel == nil && takeThread() {
 		defer giveThread()
+		growStack()
 		_, err = observe(r.proc, r.pid, true)
 	} else {
 		switch pollExit(r.proc, r.pid, cancel) {
@@ -64,6 +65,19 @@ func takeThread() bool {
 }
 
 func giveThread() { threads.Add(-1) }
+
+// growStack makes the goroutine's stack large enough for all that follows the
+// exit. Otherwise many a goroutine that does nothing but wait would have to copy
+// it just then, which takes as long as the reaping does.
+//
+//go:noinline
+func growStack() {
+	var room [4 << 10]byte
+	touch(&room)
+}
+
+//go:noinline
+func touch(*[4 << 10]byte) {}
 
 // An observer is a goroutine that watches for the exit in the place of waiters
 // who may leave before it, where there is no poller. It cannot be called off.
