@@ -31,6 +31,8 @@ func pollExit(p *os.Process, pid int, cancel <-chan struct{}) pollResult {
 	return result
 }
 
+const maxEvents = 64 // fetched at a time
+
 // An exitQueue is an epoll(7) descriptor that is watched by the runtime's own,
 // so that waiting for it takes no thread.
 type exitQueue struct {
@@ -38,8 +40,8 @@ type exitQueue struct {
 	conn    syscall.RawConn
 	fd      int // file's, until close
 	lastKey uint64
-	events  [64]unix.EpollEvent
-	keys    [64]uint64
+	events  [maxEvents]unix.EpollEvent
+	keys    [maxEvents]uint64
 }
 
 func newExitQueue() (*exitQueue, error) {
