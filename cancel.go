@@ -69,8 +69,12 @@ func defaultCancel(c *Cmd) func() error {
 // A struct copy of a command has a Cancel that would kill the original; what
 // was meant is: kill the command whose context has ended.
 func isDefaultCancel(f func() error) bool {
-	return f != nil && reflect.ValueOf(f).Pointer() == reflect.ValueOf(defaultCancel(nil)).Pointer()
+	return f != nil && reflect.ValueOf(f).Pointer() == defaultCancelCode
 }
+
+var defaultCancelCode uintptr
+
+func init() { defaultCancelCode = reflect.ValueOf(defaultCancel(nil)).Pointer() }
 
 // noteForeignKill records that os/exec, which watches ctx for this command, has
 // called the default Cancel.

@@ -88,9 +88,10 @@ func (r *run) start(c *Cmd, own, bound context.Context) (err error) {
 		return startError(bound)
 	}
 	if !hopeless && !r.foreign && (own == nil || own.Err() == nil) {
-		if r.io, err = files.open(&in); err != nil {
+		if err = files.open(&in); err != nil {
 			return err
 		}
+		r.io = files.io
 	}
 
 	const patience = 100 * time.Millisecond

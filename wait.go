@@ -234,48 +234,6 @@ func (r *run) exitSeen(look bool) (seen, unobservable bool) {
 	return r.exited, r.unobservable
 }
 
-// awaitExit blocks until the process has exited, without reaping it, or until
-// cancel is closed first: it then returns false. The caller leads.
-func (r *run) awaitExit(cancel <-chan struct{}) bool {
-	if seen, unobservable := r.exitSeen(false); seen || unobservable {
-		return true
-	}
-	var err error
-	if cancel == nil {
-		_, err = observe(r.proc, r.pid, true)
-	} else {
-		select {
-		case <-r.observer.start(r):
-			err = r.observer.err
-		case <-cancel:
-			return false
-		}
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.exited, r.unobservable = err == nil, err != nil
-	return true
-}
-
-// An observer is a goroutine that watches for the exit in the place of waiters
-// who may leave before it.
-type observer struct {
-	once sync.Once
-	done chan struct{}
-	err  error
-}
-
-func (o *observer) start(r *run) <-chan struct{} {
-	o.once.Do(func() {
-		o.done = make(chan struct{})
-		go func() {
-			defer close(o.done)
-			_, o.err = observe(r.proc, r.pid, true)
-		}()
-	})
-	return o.done
-}
-
 // reap takes the exit status of a process that has exited. The caller holds
 // steps; r.exited is set, so no signal is on its way.
 func (r *run) reap() {

@@ -159,7 +159,7 @@ func (c *Cmd) output(run func(*Cmd) error) ([]byte, error) {
 		s.prepare(c, func() { s.stderr = stderr })
 	}
 	err := run(c)
-	return stdout.Bytes(), err
+	return stdout.take(), err
 }
 
 // CombinedOutput runs the command and returns its standard output and standard
@@ -183,7 +183,7 @@ func (c *Cmd) combinedOutput(run func(*Cmd) error) ([]byte, error) {
 	var both capture
 	c.Stdout, c.Stderr = &both, &both
 	err := run(c)
-	return both.Bytes(), err
+	return both.take(), err
 }
 
 // StdinPipe returns a pipe that is connected to the command's standard input
