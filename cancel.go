@@ -55,7 +55,7 @@ func defaultCancel(c *Cmd) func() error {
 		}
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		err := r.signalLocked(os.Kill)
+		err := r.killLocked()
 		if r.foreign && err == nil {
 			r.noteForeignKill(stateOf(c).ctx)
 		}
@@ -121,10 +121,10 @@ func (r *run) contextEnded(ctx context.Context, cancel func() error, kill bool) 
 	var err error
 	switch {
 	case kill:
-		err = r.signalLocked(os.Kill)
+		err = r.killLocked()
 		end.killed = err == nil
 	case cancel != nil:
-		alive := !r.hasExitedLocked()
+		alive := !r.sealedLocked()
 		end.running = make(chan struct{})
 		r.mu.Unlock()
 		err = cancel()
@@ -158,7 +158,7 @@ func (r *run) waitDelayExpired() {
 		return
 	}
 	end.expired = true
-	err := r.signalLocked(os.Kill)
+	err := r.killLocked()
 	switch {
 	case err == nil:
 		end.delayKill = true
@@ -208,7 +208,7 @@ func (r *run) verdict(exitErr error) (err, cause error) {
 	end := &r.end
 	// A kill that came too late to be what ended the process is not to blame,
 	// and did not fail a command that succeeded.
-	killed := diedOfKill(r.processState)
+	killed := diedOfKill(r.processState) || r.fate.restKilled
 	if end.killed && !killed {
 		end.err = nil
 	}

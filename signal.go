@@ -8,11 +8,12 @@ import (
 	"runtime"
 )
 
-// Kill ends the command's process at once. See [Cmd.Signal] for what it returns.
+// Kill ends the command's process, or its whole tree ([Cmd.SetTree]), at once. See
+// [Cmd.Signal] for what it returns.
 func (c *Cmd) Kill() error { return c.Signal(os.Kill) }
 
-// Signal sends sig to the command's process, and never to another: not to a
-// process that has got its id since.
+// Signal sends sig to the command's process, or to all of its tree ([Cmd.SetTree]),
+// and never to another: not to a process that has got its id since.
 //
 // It returns nil only if the process was alive, [os.ErrProcessDone] once it has
 // exited, reaped or not, on every system, and an error that says
@@ -43,10 +44,7 @@ func (c *Cmd) Terminate() error {
 // SetStopSignal sets the signal that [Cmd.Terminate] and [Cmd.Shutdown] send.
 // Like a field, it is to be set before the start; later it changes nothing.
 func (c *Cmd) SetStopSignal(sig os.Signal) {
-	s := stateOf(c)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.stopSignal = sig
+	c.set(func(s *settings) { s.stopSignal = sig })
 }
 
 // Shutdown stops the command: it sends the stop signal, as [Cmd.Terminate]
@@ -97,9 +95,13 @@ func (r *run) signal(sig os.Signal) error {
 }
 
 // signalLocked is signal for a caller that holds r.mu, under which alone
-// signals are sent, and under which r.exited is set before the process is
-// reaped: so the id that is signalled here cannot have become another's.
+// signals are sent, and under which r.exited (for a tree, r.fate.over) is set
+// before the process is reaped: so the id that is signalled here cannot have
+// become another's.
 func (r *run) signalLocked(sig os.Signal) error {
+	if r.tree != nil {
+		return r.signalTree(sig)
+	}
 	if r.hasExitedLocked() {
 		return os.ErrProcessDone
 	}
@@ -141,7 +143,7 @@ func (r *run) terminateOnce() {
 func (r *run) killFor(cause error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	err := r.signalLocked(os.Kill)
+	err := r.killLocked()
 	if err == nil && r.shutdownCause == nil {
 		r.shutdownCause = cause
 	}
@@ -154,7 +156,7 @@ func (r *run) shutdownResult() error {
 	defer r.steps.Unlock()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.shutdownCause != nil && diedOfKill(r.processState) {
+	if r.shutdownCause != nil && (r.tree != nil || diedOfKill(r.processState)) {
 		return r.shutdownCause
 	}
 	return nil

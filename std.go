@@ -91,6 +91,9 @@ func (s *state) adopt(c *Cmd) *run {
 		lead:     make(chan struct{}, 1),
 		done:     make(chan struct{}),
 	}
+	if s.wholeTree {
+		r.tree, r.patience = adoptTree(c.SysProcAttr), c.WaitDelay
+	}
 	s.pipes = nil
 	if state := c.ProcessState; state != nil { // os/exec's Wait was called
 		r.exited, r.end.settled, r.processState = true, true, state
