@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -72,11 +73,12 @@ func ownCgroup() string {
 	}
 	for line := range strings.Lines(string(b)) {
 		if path, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "0::"); ok {
-			rel, ok := strings.CutPrefix(path+"/", strings.TrimSuffix(mount.root, "/")+"/")
-			if !ok {
+			rel, err := filepath.Rel(mount.root, path)
+			// What is outside of our cgroup namespace begins with "/..".
+			if err != nil || !filepath.IsLocal(rel) || strings.HasPrefix(mount.root, "/..") || strings.HasPrefix(path, "/..") {
 				return "" // the mount does not show it
 			}
-			return strings.TrimSuffix(mount.dir+"/"+rel, "/")
+			return filepath.Join(mount.dir, rel)
 		}
 	}
 	return ""
@@ -154,11 +156,6 @@ func (g *cgroup) signalOthers(pgid int, sig syscall.Signal) {
 			unix.Close(fd)
 		}
 	}
-}
-
-func inGroup(pid, pgid int) bool {
-	group, err := unix.Getpgid(pid)
-	return err == nil && group == pgid
 }
 
 // procs returns the processes in the cgroup and below.

@@ -292,9 +292,9 @@ func (r *run) closeTree() {
 	if r.tree == nil {
 		return
 	}
-	if !r.fate.over { // it was not to be seen that the leader has exited
+	if !r.fate.over && r.proc != nil { // it was not to be seen that the leader has exited
 		r.tree.kill(r.proc)
-		r.fate.over = true
 	}
+	r.fate.over = true
 	r.tree.close()
 }

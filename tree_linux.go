@@ -169,8 +169,8 @@ func unreaped(pid int) error {
 }
 
 // groupAlive reports whether a process of the group is alive and can be signalled
-// by us. Nobody counts the members of a group but /proc, where this costs a read
-// for every process of the system; where /proc is missing, the answer is no.
+// by us. Nobody lists the members of a group, so this asks every process that is
+// listed in /proc for its group; where that is missing, the answer is no.
 //
 // Members that fork while it looks can hide from it. They cannot any more once
 // the group has been killed.
@@ -186,10 +186,10 @@ func groupAlive(pgid int) bool {
 		names, err := proc.Readdirnames(256)
 		for _, name := range names {
 			pid, notPid := strconv.Atoi(name)
-			if notPid != nil {
+			if notPid != nil || !inGroup(pid, pgid) {
 				continue
 			}
-			if memberAlive(readAt(dir, name+"/stat", buf), pgid) && syscall.Kill(pid, 0) != syscall.EPERM {
+			if isRunning(readAt(dir, name+"/stat", buf)) && syscall.Kill(pid, 0) != syscall.EPERM {
 				return true
 			}
 		}
@@ -199,14 +199,19 @@ func groupAlive(pgid int) bool {
 	}
 }
 
-// memberAlive reports whether stat, of /proc/pid/stat, is that of a living
-// process of the group. See proc_pid_stat(5).
-func memberAlive(stat []byte, pgid int) bool {
+func inGroup(pid, pgid int) bool {
+	group, err := unix.Getpgid(pid)
+	return err == nil && group == pgid
+}
+
+// isRunning reports whether stat, from /proc/pid/stat, is that of a process that
+// has not exited. See proc_pid_stat(5).
+func isRunning(stat []byte) bool {
 	// The name in parentheses may contain anything.
 	_, rest, _ := bytes.Cut(stat[max(0, bytes.LastIndexByte(stat, ')')):], []byte(" "))
 	fields := bytes.Fields(rest)
-	const state, pgrp, threads = 0, 2, 17
-	if len(fields) <= threads || string(fields[pgrp]) != strconv.Itoa(pgid) {
+	const state, threads = 0, 17
+	if len(fields) <= threads {
 		return false
 	}
 	// The first thread can be a zombie while others run.
