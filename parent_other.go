@@ -1,7 +1,16 @@
-//go:build !linux && !windows
+//go:build !linux && !freebsd && !windows
 
 package xexec
 
-func fork(start func() error, _ bool) error { return start() }
+import (
+	"errors"
+	"fmt"
+	"syscall"
+)
 
-func (r *run) contain() error { return nil }
+func dieWithParent(*syscall.SysProcAttr) error { return unsupported("SetKillOnParentExit") }
+
+// unsupported is the error of a Start that asks for what the system has not.
+func unsupported(what string) error {
+	return fmt.Errorf("xexec: %s: %w", what, errors.ErrUnsupported)
+}

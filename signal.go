@@ -105,7 +105,11 @@ func (r *run) signalLocked(sig os.Signal) error {
 	if r.hasExitedLocked() {
 		return os.ErrProcessDone
 	}
-	return r.proc.Signal(sig)
+	err := r.send(sig)
+	if err != nil && r.hasExitedLocked() {
+		return os.ErrProcessDone // on Windows, it can be anything
+	}
+	return err
 }
 
 // hasExitedLocked looks whether the process has exited, without reaping it. The

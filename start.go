@@ -92,6 +92,7 @@ func (r *run) start(c *Cmd, own, bound context.Context) (err error) {
 		if err := r.prepareTree(&in); err != nil {
 			return err
 		}
+		r.leads = leadsGroup(in.SysProcAttr)
 		defer func() {
 			if err != nil {
 				r.closeTree()

@@ -91,8 +91,9 @@ func (s *state) adopt(c *Cmd) *run {
 		lead:     make(chan struct{}, 1),
 		done:     make(chan struct{}),
 	}
-	if s.wholeTree {
-		r.tree, r.patience = adoptTree(c.SysProcAttr), c.WaitDelay
+	r.leads = leadsGroup(c.SysProcAttr)
+	if s.wholeTree && r.leads {
+		r.tree, r.patience = adoptTree(), c.WaitDelay
 	}
 	s.pipes = nil
 	if state := c.ProcessState; state != nil { // os/exec's Wait was called

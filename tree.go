@@ -1,7 +1,6 @@
 package xexec
 
 import (
-	"errors"
 	"os"
 	"os/exec"
 	"syscall"
@@ -160,11 +159,6 @@ type contradiction string
 
 func (e contradiction) Error() string { return "xexec: SetTree contradicts SysProcAttr." + string(e) }
 
-// unsupported is the error of a Start that asks for what the system has not.
-func unsupported(what string) error {
-	return &os.SyscallError{Syscall: "xexec: " + what, Err: errors.ErrUnsupported}
-}
-
 // prepareTree makes in such that its Start does what r's settings ask for.
 func (r *run) prepareTree(in *exec.Cmd) (err error) {
 	if !r.wholeTree && !r.killOnParentExit {
@@ -199,7 +193,7 @@ func (r *run) signalTree(sig os.Signal) error {
 		r.fate.killed = r.fate.killed || err == nil
 		return err
 	}
-	err := r.tree.signal(r.proc, sig)
+	err := r.send(sig)
 	if err == nil && sig == r.stop() {
 		r.fate.ask(r.patience)
 		err = r.tree.resume(r.proc)

@@ -47,13 +47,9 @@ func (t *tree) weaken(attr *syscall.SysProcAttr) bool {
 	return true
 }
 
-// adoptTree returns the tree of a process that was started with attr, or nil.
-func adoptTree(attr *syscall.SysProcAttr) *tree {
-	if !leadsGroup(attr) {
-		return nil
-	}
-	return new(tree)
-}
+// adoptTree returns the tree of a process that os/exec has started and that leads
+// its group.
+func adoptTree() *tree { return new(tree) }
 
 func (t *tree) kind() TreeKind {
 	if t.cgroup != nil {

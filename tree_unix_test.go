@@ -107,16 +107,6 @@ func (t *treeTest) within(d time.Duration, f func()) {
 	}
 }
 
-// eventually waits until f returns true.
-func eventually(t testing.TB, what string, f func() bool) {
-	t.Helper()
-	for end := time.Now().Add(stuck / 2); !f(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("never: %s", what)
-		}
-	}
-}
-
 // ready starts the output of a script, polite leaves on SIGTERM after a
 // clean-up, and deaf ignores it.
 const (
@@ -265,7 +255,7 @@ func TestTerminateOfTreeWithoutDeadline(t *testing.T) {
 		t.gone()
 
 		c = t.sh(politely(deaf))
-		w = t.start(c)
+		t.start(c)
 		if err := c.Terminate(); err != nil {
 			t.Fatal(err)
 		}

@@ -95,6 +95,7 @@ type run struct {
 	rich      bool          // was bound to a context by StartContext
 	settings
 	tree      *tree // nil without SetTree
+	leads     bool  // the process leads a group of its own
 	waitDelay time.Duration
 	patience  time.Duration // WaitDelay, where os/exec has it
 	pipes     []pipe
