@@ -53,11 +53,9 @@ func defaultCancel(c *Cmd) func() error {
 		if r == nil {
 			return errNotStarted
 		}
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		err := r.killLocked()
+		err := r.kill()
 		if r.foreign && err == nil {
-			r.noteForeignKill(stateOf(c).ctx)
+			r.noteForeignKill(stateOf(c).context())
 		}
 		return err
 	}
@@ -71,8 +69,10 @@ func isDefaultCancel(f func() error) bool {
 }
 
 // noteForeignKill records that os/exec, which watches ctx for this command, has
-// called the default Cancel. The caller holds r.mu.
+// called the default Cancel.
 func (r *run) noteForeignKill(ctx context.Context) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if end := &r.end; ctx != nil && ctx.Err() != nil && end.ctxErr == nil {
 		end.ctxErr, end.cause, end.killed = ctx.Err(), context.Cause(ctx), true
 	}
@@ -118,6 +118,7 @@ func (r *run) contextEnded(ctx context.Context, cancel func() error, kill bool) 
 		return
 	}
 	end.ctxErr, end.cause = ctx.Err(), context.Cause(ctx)
+	r.unwatchLocked()
 	var err error
 	switch {
 	case kill:
@@ -175,13 +176,19 @@ func (r *run) settle() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.end.settled = true
+	r.unwatchLocked()
+	if r.end.timer != nil {
+		r.end.timer.Stop()
+	}
+}
+
+// unwatchLocked drops the registrations, and with them what they hold. The
+// caller holds r.mu.
+func (r *run) unwatchLocked() {
 	for _, stop := range r.unwatch {
 		stop()
 	}
 	r.unwatch = nil
-	if r.end.timer != nil {
-		r.end.timer.Stop()
-	}
 }
 
 // cancelling returns a channel that is open while a Cancel runs, or nil.
@@ -212,9 +219,11 @@ func (r *run) verdict(exitErr error) (err, cause error) {
 	if end.killed && !killed {
 		end.err = nil
 	}
-	if end.asked || killed && (end.killed || end.delayKill) {
+	blamed := end.asked || killed && (end.killed || end.delayKill)
+	switch {
+	case blamed:
 		cause = end.cause
-	} else if killed {
+	case killed:
 		cause = r.shutdownCause
 	}
 
@@ -231,7 +240,7 @@ func (r *run) verdict(exitErr error) (err, cause error) {
 	default:
 		err = r.io.error()
 	}
-	if r.rich && end.ctxErr != nil && cause == end.cause && cause != nil {
+	if r.rich && blamed {
 		err = &contextError{err, cause, end.ctxErr}
 	}
 	return err, cause
@@ -243,8 +252,7 @@ func (r *run) verdict(exitErr error) (err, cause error) {
 type contextError struct{ err, cause, ctxErr error }
 
 func (e *contextError) Error() string {
-	switch e.err {
-	case nil, e.cause, e.ctxErr:
+	if e.err == nil || same(e.err, e.cause) || same(e.err, e.ctxErr) {
 		return e.cause.Error()
 	}
 	return e.err.Error() + ": " + e.cause.Error()

@@ -27,6 +27,7 @@ func (s *state) addPipe(p pipe) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.pipes = append(s.pipes, p)
+	s.childEnds = append(s.childEnds, p.child)
 }
 
 // addReader wraps the read end of the pipe that os/exec has made, whose write
@@ -154,7 +155,16 @@ func (p *pipeReader) lend() bool {
 	return true
 }
 
-func (p *pipeReader) endLoan() { p.mu.Unlock() }
+func (p *pipeReader) isClosed() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.closed
+}
+
+func (p *pipeReader) endLoan(failed bool) {
+	p.lent = !failed
+	p.mu.Unlock()
+}
 
 // take moves what is in the pipe to memory, at most what a pipe holds, and
 // closes the descriptor. A Read that is waiting goes on in memory.

@@ -122,8 +122,12 @@ func (r *run) hasExitedLocked() bool {
 	return r.exited
 }
 
-// kill kills the process if it is alive.
-func (r *run) kill() error { return r.signal(os.Kill) }
+// kill is killLocked for a caller that does not hold r.mu.
+func (r *run) kill() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.killLocked()
+}
 
 func (r *run) stop() os.Signal {
 	if r.stopSignal != nil {

@@ -7,6 +7,9 @@ import (
 	"weak"
 )
 
+// unbound is what Start has where StartContext has a context.
+var unbound context.Context
+
 // start is Start, and StartContext if bound is not nil.
 func (c *Cmd) start(bound context.Context) error {
 	s := stateOf(c)
@@ -114,18 +117,24 @@ func (r *run) start(c *Cmd, own, bound context.Context) (err error) {
 		if err == nil || !isTextBusy(err) || time.Since(began)+pause > patience || !reusable(&in) {
 			break
 		}
-		if ctx := pauseFor(pause, own, bound); ctx != nil {
-			return startError(ctx)
+		if !pauseFor(pause, own, bound) {
+			break
 		}
 	}
-	r.proc = r.in.Process
-	if err == nil {
-		r.pid = r.proc.Pid
-		if !r.foreign {
-			r.in.Stdin, r.in.Stdout, r.in.Stderr = nil, nil, nil
-		}
+	switch {
+	case err == nil:
+	case bound != nil && bound.Err() != nil && isTextBusy(err):
+		return startError(bound)
+	case own != nil && own.Err() != nil && isTextBusy(err):
+		return own.Err()
+	default:
+		return err
 	}
-	return err
+	r.proc, r.pid = r.in.Process, r.in.Process.Pid
+	if !r.foreign {
+		r.in.Stdin, r.in.Stdout, r.in.Stderr = nil, nil, nil
+	}
+	return nil
 }
 
 // startProcess is os/exec's Start for r.in, and what its tree needs besides.
@@ -163,24 +172,23 @@ func (r *run) foreignCancel(cancel func() error) func() error {
 
 // startError is the error of a Start that ctx's end has prevented.
 func startError(ctx context.Context) error {
-	if cause := context.Cause(ctx); cause != ctx.Err() {
+	if cause := context.Cause(ctx); !same(cause, ctx.Err()) {
 		return &contextError{cause: cause, ctxErr: ctx.Err()}
 	}
 	return ctx.Err()
 }
 
-// pauseFor sleeps for d, or until one of the contexts ends, which it returns.
-func pauseFor(d time.Duration, own, bound context.Context) context.Context {
+// pauseFor sleeps for d. It returns false when a context ends before that.
+func pauseFor(d time.Duration, own, bound context.Context) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return nil
+		return true
 	case <-done(own):
-		return own
 	case <-done(bound):
-		return bound
 	}
+	return false
 }
 
 // done is ctx.Done, also for a nil ctx.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"weak"
 )
@@ -21,12 +22,13 @@ type state struct {
 
 	settings
 	ctx    context.Context // from CommandContext; nil if there is none that is known
-	pipes  []pipe          // made by StdinPipe, StdoutPipe and StderrPipe
-	stderr *prefixSuffix   // made by Output, for ExitError.Stderr
+	pipes  []pipe          // made by StdinPipe, StdoutPipe and StderrPipe, until a run has them
+	stderr *prefixSuffix   // made by Output for ExitError.Stderr, likewise
 	done   chan struct{}   // made by a Done that came before the start
 
-	claimed bool // Start was called
-	run     *run // the process of Cmd.Process, or an earlier one
+	childEnds []*os.File // of all pipes that were made
+	claimed   bool       // Start was called
+	run       *run       // the process of Cmd.Process, or an earlier one
 }
 
 // settings are what the Set methods set. A run has those of its start.
@@ -59,18 +61,25 @@ func stateOf(c *Cmd) *state {
 func dropState(key weak.Pointer[Cmd]) { states.Delete(key) }
 
 // current returns the run of c's process, or nil if there is none.
-//
-// Cmd.Process is the truth: a process that is there without a run of ours, or
-// with that of another process, was started by somebody else (os/exec's Start,
-// a hand-written one, a struct that was assigned over) and is adopted.
 func (s *state) current(c *Cmd) *run {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.currentLocked(c)
+}
+
+// currentLocked is current for a caller that holds s.mu.
+//
+// Cmd.Process is the truth. A process without a run of ours, or with that of
+// another process, was started by somebody else (os/exec's Start, a hand-written
+// one) and is adopted. A run without its process was that of another command,
+// over whose struct this one was assigned.
+func (s *state) currentLocked(c *Cmd) *run {
 	switch p := c.Process; {
-	case p == nil:
-		return nil
-	case s.run == nil || s.run.proc != p:
+	case p == nil && s.run != nil:
+		s.run, s.ctx, s.done, s.claimed = nil, nil, nil, false
+	case p != nil && (s.run == nil || s.run.proc != p):
 		s.run = s.adopt(c)
+		s.claimed = true
 	}
 	return s.run
 }
@@ -79,19 +88,14 @@ func (s *state) current(c *Cmd) *run {
 func (s *state) claim(c *Cmd) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.run != nil && c.Process == nil {
-		// Another command's struct was assigned over the one that we started.
-		s.run, s.claimed = nil, false
-		s.ctx, s.pipes, s.stderr, s.done = nil, nil, nil, nil
-	}
-	if s.claimed {
+	if s.currentLocked(c) != nil || s.claimed {
 		return false
 	}
 	s.claimed = true
 	return true
 }
 
-// started publishes r as the run of c. A Done that came first waits from now on.
+// started publishes r as the run of c.
 func (s *state) started(c *Cmd, r *run) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -114,18 +118,25 @@ func (s *state) startFailed() {
 	close(s.done)
 }
 
-// doneBeforeStart returns the channel of a Done that found no process.
-func (s *state) doneBeforeStart(c *Cmd) <-chan struct{} {
+// doneChan returns the channel that Done returns for c.
+func (s *state) doneChan(c *Cmd) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.run != nil { // started in the meantime
-		s.run.waitInBackground(c)
-		return s.run.done
+	if r := s.currentLocked(c); r != nil {
+		r.waitInBackground(c)
+		return r.done
 	}
 	if s.done == nil {
 		s.done = make(chan struct{})
 	}
 	return s.done
+}
+
+// context returns the context given to CommandContext.
+func (s *state) context() context.Context {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ctx
 }
 
 // made reports whether f is a Stdin, Stdout or Stderr that a method of the Cmd
@@ -135,11 +146,7 @@ func (s *state) made(f any) bool {
 	case *capture, *prefixSuffix:
 		return true
 	case *os.File:
-		for _, p := range s.pipes {
-			if p.child == f {
-				return true
-			}
-		}
+		return slices.Contains(s.childEnds, f)
 	}
 	return false
 }

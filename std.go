@@ -31,12 +31,13 @@ func (c *Cmd) Clone() *Cmd {
 	defer s.mu.Unlock()
 
 	var d *Cmd
-	if in := exec.Cmd(*c); s.ctx == nil && hasContext(&in) {
-		d = FromStd(&in) // the only way to carry a context that we cannot name
+	if s.ctx == nil && hasContext(c.Std()) {
+		copy := *c // the only way to carry a context that we cannot name
+		copy.Process, copy.ProcessState = nil, nil
+		d = &copy
 	} else {
-		d = FromStd(configuration(&in, s.ctx))
+		d = FromStd(configuration(c.Std(), s.ctx))
 	}
-	d.Process, d.ProcessState = nil, nil
 	if s.made(d.Stdin) {
 		d.Stdin = nil
 	}
@@ -54,8 +55,9 @@ func (c *Cmd) Clone() *Cmd {
 	return d
 }
 
-// configuration returns a fresh os/exec command with in's exported fields and
-// the given context, and thus without what in's methods have left in it.
+// configuration returns a fresh os/exec command with the given context and with
+// the exported fields of in that are set before a start. It does not touch the
+// others, which a Start or Wait may be writing.
 func configuration(in *exec.Cmd, ctx context.Context) *exec.Cmd {
 	const unresolved = "./x" // a name that is not looked up
 	out := exec.Command(unresolved)
@@ -64,7 +66,9 @@ func configuration(in *exec.Cmd, ctx context.Context) *exec.Cmd {
 	}
 	from, to := reflect.ValueOf(in).Elem(), reflect.ValueOf(out).Elem()
 	for i := range from.NumField() {
-		if from.Type().Field(i).IsExported() {
+		switch f := from.Type().Field(i); {
+		case !f.IsExported(), f.Name == "Process", f.Name == "ProcessState":
+		default:
 			to.Field(i).Set(from.Field(i))
 		}
 	}
@@ -96,6 +100,10 @@ func (s *state) adopt(c *Cmd) *run {
 		r.tree, r.patience = adoptTree(), c.WaitDelay
 	}
 	s.pipes = nil
+	if s.done != nil {
+		r.done = s.done
+		defer r.waitInBackground(c)
+	}
 	if state := c.ProcessState; state != nil { // os/exec's Wait was called
 		r.exited, r.end.settled, r.processState = true, true, state
 		if !state.Success() {

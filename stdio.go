@@ -19,6 +19,9 @@ type childFiles struct {
 }
 
 func (f *childFiles) close(failed bool) {
+	if f.lent != nil {
+		f.lent.endLoan(failed)
+	}
 	for _, c := range f.child {
 		c.Close()
 	}
@@ -26,9 +29,6 @@ func (f *childFiles) close(failed bool) {
 		for _, p := range f.parent {
 			p.Close()
 		}
-	}
-	if f.lent != nil {
-		f.lent.endLoan()
 	}
 }
 
@@ -51,7 +51,7 @@ func (f *childFiles) open(in *exec.Cmd) (*copying, error) {
 		return nil, err
 	}
 	stderr := stdout
-	if in.Stderr == nil || !sameWriter(in.Stderr, in.Stdout) {
+	if in.Stderr == nil || !same(in.Stderr, in.Stdout) {
 		if stderr, err = f.writer(in.Stderr, io); err != nil {
 			return nil, err
 		}
@@ -63,9 +63,8 @@ func (f *childFiles) open(in *exec.Cmd) (*copying, error) {
 	return io, nil
 }
 
-// sameWriter reports whether a and b are equal. Those that cannot be compared
-// are not.
-func sameWriter(a, b io.Writer) bool {
+// same reports whether a and b are equal. Values that cannot be compared are not.
+func same(a, b any) bool {
 	defer func() { recover() }()
 	return a == b
 }
@@ -81,6 +80,9 @@ func (f *childFiles) reader(in io.Reader, todo *copying) (*os.File, error) {
 		if f.lent == nil && in.lend() {
 			f.lent = in
 			return in.file, nil
+		}
+		if in.isClosed() {
+			return in.file, nil // as it would be under os/exec
 		}
 	}
 	r, w, err := os.Pipe()
@@ -274,22 +276,22 @@ func (c *copying) cutOff() {
 	}
 }
 
-// timeout returns a channel that receives when over may have changed by itself.
-func (c *copying) timeout() (<-chan time.Time, func() bool) {
+// wake returns the channels that tell, beside all, that over may have changed.
+// After use, stop is to be called.
+func (c *copying) wake() (written <-chan struct{}, timeout <-chan time.Time, stop func() bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	at := c.deadline
-	if c.cut {
+	switch {
+	case c.cut && c.outputs > 0:
+		return c.written, nil, func() bool { return true }
+	case c.cut:
 		at = c.grace
-		if c.outputs > 0 {
-			at = time.Time{}
-		}
-	}
-	if at.IsZero() {
-		return nil, func() bool { return false }
+	case at.IsZero():
+		return nil, nil, func() bool { return true }
 	}
 	timer := time.NewTimer(time.Until(at))
-	return timer.C, timer.Stop
+	return nil, timer.C, timer.Stop
 }
 
 // error returns what Wait reports of a copying that is over.

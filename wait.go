@@ -73,13 +73,7 @@ func (c *Cmd) TryWait() (done bool, err error) {
 // Called before the start, the channel is that of the command once it is
 // started, and is closed if the start fails.
 func (c *Cmd) Done() <-chan struct{} {
-	s := stateOf(c)
-	r := s.current(c)
-	if r == nil {
-		return s.doneBeforeStart(c)
-	}
-	r.waitInBackground(c)
-	return r.done
+	return stateOf(c).doneChan(c)
 }
 
 // A run is one process of a command, from its start to its end.
@@ -187,22 +181,28 @@ func (r *run) await(target phase, cancel <-chan struct{}) bool {
 				return false
 			}
 		case exited:
-			timeout, stop := r.io.timeout()
+			cancelling := r.cancelling() // before the last look, to miss nothing
+			if r.advance(false) > exited {
+				continue
+			}
+			written, timeout, stop := r.io.wake()
 			select {
-			case <-r.done:
-			case <-r.io.written:
 			case <-r.io.all:
-			case <-r.cancelling():
+			case <-written:
 			case <-timeout:
+			case <-cancelling:
 			case <-cancel:
 				stop()
 				return false
 			}
 			stop()
 		case copied:
+			cancelling := r.cancelling()
+			if cancelling == nil {
+				continue
+			}
 			select {
-			case <-r.done:
-			case <-r.cancelling():
+			case <-cancelling:
 			case <-cancel:
 				return false
 			}

@@ -12,9 +12,11 @@ import (
 //
 // It is os/exec's struct under another name: the fields are those of
 // [exec.Cmd] and mean the same, and [Cmd.Std] and [FromStd] convert without
-// copying. Like there, a Cmd is started once; unlike there, every method below
-// Start may be called by any number of goroutines at the same time, as often as
-// they like, also while another goroutine is in Start.
+// copying. Like there, a Cmd is started once. Unlike there, what follows the
+// start (Wait, Signal, Shutdown and so on) may be called by any number of
+// goroutines at the same time, as often as they like, also while another
+// goroutine is in Start. What prepares it may not, as there: the fields, the
+// Set methods, the pipes.
 //
 // A struct copy made before the start is a command of its own. It has the
 // fields, and not what methods set: use [Cmd.Clone] to carry that over.
@@ -87,7 +89,7 @@ func (c *Cmd) Environ() []string { return c.Std().Environ() }
 // errors are os/exec's. A program file that some process still has open for
 // writing (ETXTBSY, golang/go#22315), as happens by accident when another
 // goroutine forks while the file is written, is tried again for 0.1 s.
-func (c *Cmd) Start() error { return c.start(nil) }
+func (c *Cmd) Start() error { return c.start(unbound) }
 
 // StartContext is like [Cmd.Start], and ends the command when ctx ends, as if
 // it had been made with [CommandContext]: through Cancel if that is set, else by

@@ -1,0 +1,251 @@
+package xexec_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/xexec"
+)
+
+// isBoth checks an error of a command that ctx has ended: it is the exit's and
+// the context's.
+func isBoth(t *testing.T, what string, err error, ctx context.Context) {
+	t.Helper()
+	var exit *xexec.ExitError
+	if !errors.As(err, &exit) || !errors.Is(err, ctx.Err()) || !errors.Is(err, context.Cause(ctx)) {
+		t.Errorf("%s: %v, want the *ExitError, %v and %v in one", what, err, ctx.Err(), context.Cause(ctx))
+	}
+	if err != nil && !strings.Contains(err.Error(), exit.Error()) {
+		t.Errorf("%s: %v does not tell how the command ended", what, err)
+	}
+}
+
+// A contextMethod starts the command with a context and waits for it.
+var contextMethods = map[string]func(*xexec.Cmd, context.Context) error{
+	"StartContext": func(c *xexec.Cmd, ctx context.Context) error {
+		if err := c.StartContext(ctx); err != nil {
+			return err
+		}
+		return c.Wait()
+	},
+	"RunContext": (*xexec.Cmd).RunContext,
+	"OutputContext": func(c *xexec.Cmd, ctx context.Context) error {
+		_, err := c.OutputContext(ctx)
+		return err
+	},
+	"CombinedOutputContext": func(c *xexec.Cmd, ctx context.Context) error {
+		_, err := c.CombinedOutputContext(ctx)
+		return err
+	},
+}
+
+func TestContextMethods(t *testing.T) {
+	for name, run := range contextMethods {
+		t.Run(name, func(t *testing.T) {
+			deadline(t, stuck)
+
+			c := helperCmd(t, "serve", "0")
+			if _, err := c.StdinPipe(); err != nil { // it would be there for ever
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, errCause)
+			defer cancel()
+			isBoth(t, "ended by its context", run(c, ctx), ctx)
+			if c.Cause() != errCause {
+				t.Errorf("Cause: %v", c.Cause())
+			}
+			if err := c.Wait(); !errors.Is(err, errCause) {
+				t.Errorf("Wait afterwards: %v", err)
+			}
+
+			c = helperCmd(t, "exit", "3")
+			err := run(c, t.Context())
+			if _, ok := err.(*xexec.ExitError); !ok || c.Cause() != nil {
+				t.Errorf("a failure of its own: %v, Cause %v", err, c.Cause())
+			}
+
+			c = helperCmd(t, "exit", "0")
+			if err := run(c, t.Context()); err != nil || c.Cause() != nil {
+				t.Errorf("a success: %v, Cause %v", err, c.Cause())
+			}
+
+			c = helperCmd(t, "exit", "0")
+			err = run(c, ended)
+			if !errors.Is(err, errCause) || !errors.Is(err, context.Canceled) {
+				t.Errorf("with an ended context: %v, want its error and cause", err)
+			}
+			if c.Process != nil {
+				t.Error("an ended context started a process")
+			}
+
+			defer func() {
+				if recover() == nil {
+					t.Error("a nil context does not panic")
+				}
+			}()
+			run(helperCmd(t, "exit", "0"), nil)
+		})
+	}
+}
+
+// The context of the start is in force beside that of CommandContext, and
+// whichever ends first ends the command.
+func TestTwoContexts(t *testing.T) {
+	deadline(t, stuck)
+	for which := range 2 {
+		var ctxs [2]context.Context
+		var cancels [2]context.CancelCauseFunc
+		for i := range ctxs {
+			ctxs[i], cancels[i] = context.WithCancelCause(t.Context())
+			defer cancels[i](nil)
+		}
+		c := helperCmdContext(ctxs[0], t, "serve", "0")
+		if _, err := c.StdinPipe(); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.StartContext(ctxs[1]); err != nil {
+			t.Fatal(err)
+		}
+		cancels[which](errCause)
+		isBoth(t, "Wait", c.Wait(), ctxs[which])
+	}
+}
+
+// With plain Run and Wait, the error is os/exec's, and Cause tells the reason.
+func TestCause(t *testing.T) {
+	deadline(t, stuck)
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, errCause)
+	defer cancel()
+	c := helperCmdContext(ctx, t, "serve", "0")
+	if _, err := c.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	err := c.Run()
+	if _, ok := err.(*xexec.ExitError); !ok || errors.Is(err, errCause) {
+		t.Errorf("Run: %v, want the plain *ExitError", err)
+	}
+	if c.Cause() != errCause {
+		t.Errorf("Cause: %v", c.Cause())
+	}
+
+	c, _ = startServing(t, "0")
+	c.Kill()
+	if err := c.Wait(); err == nil || c.Cause() != nil {
+		t.Errorf("Wait of a command that its caller killed: %v, Cause %v", err, c.Cause())
+	}
+}
+
+// uncomparable is an error whose comparison panics.
+type uncomparable []string
+
+func (u uncomparable) Error() string { return strings.Join(u, " ") }
+
+func TestCauseThatCannotBeCompared(t *testing.T) {
+	deadline(t, stuck)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	c := helperCmd(t, "serve", "0")
+	if _, err := c.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.StartContext(ctx); err != nil {
+		t.Fatal(err)
+	}
+	cancel(uncomparable{"not", "comparable"})
+	var u uncomparable
+	if err := c.Wait(); !errors.As(err, &u) || !strings.Contains(err.Error(), "not comparable") {
+		t.Errorf("Wait: %v", err)
+	}
+	if err := helperCmd(t, "exit", "0").RunContext(ctx); !errors.As(err, &u) {
+		t.Errorf("RunContext with an ended context: %v", err)
+	}
+}
+
+// The failure of a command that exited before its context ended is its own,
+// even if nobody had waited by then.
+func TestCoincidingFailureIsNotBlamedOnTheContext(t *testing.T) {
+	deadline(t, stuck)
+	for range 20 {
+		ctx, cancel := context.WithCancel(t.Context())
+		c := helperCmd(t, "serve", "3")
+		stdin, err := c.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.StartContext(ctx); err != nil {
+			t.Fatal(err)
+		}
+		stdin.Close()
+		for c.Signal(nil) == nil || c.Signal(nil).Error() != "os: process already finished" {
+			time.Sleep(time.Millisecond)
+		}
+		cancel()
+		err = c.Wait()
+		if _, ok := err.(*xexec.ExitError); !ok || errors.Is(err, context.Canceled) || c.Cause() != nil {
+			t.Errorf("Wait: %v, Cause %v, want the plain exit status 3", err, c.Cause())
+		}
+	}
+}
+
+func TestNoGoroutineWatchesAContext(t *testing.T) {
+	deadline(t, stuck)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	before := runtime.NumGoroutine()
+	cmds := make([]*xexec.Cmd, 100)
+	for i := range cmds {
+		cmds[i] = helperCmdContext(ctx, t, "serve", "0")
+		if _, err := cmds[i].StdinPipe(); err != nil {
+			t.Fatal(err)
+		}
+		if err := cmds[i].Start(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := runtime.NumGoroutine(); n > before {
+		t.Errorf("%d goroutines for 100 commands that nobody waits for", n-before)
+	}
+	cancel()
+	for _, c := range cmds {
+		if err := c.Wait(); err == nil || c.Cause() != context.Canceled {
+			t.Errorf("Wait: %v, Cause %v", err, c.Cause())
+		}
+	}
+}
+
+// The output until the context's end is there when Wait returns.
+func TestOutputUntilTheContextEnds(t *testing.T) {
+	deadline(t, stuck)
+	ctx, cancel := context.WithCancel(t.Context())
+	c := helperCmd(t, "serve", "0")
+	if _, err := c.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	w := newReadyWriter()
+	c.Stdout = &bothWriters{w, &out}
+	if err := c.StartContext(ctx); err != nil {
+		t.Fatal(err)
+	}
+	<-w.ready
+	cancel()
+	isBoth(t, "Wait", c.Wait(), ctx)
+	if out.String() != "ready\n" {
+		t.Errorf("output: %q", out.String())
+	}
+}
+
+// bothWriters writes to b and then to a.
+type bothWriters struct {
+	a *readyWriter
+	b *bytes.Buffer
+}
+
+func (w *bothWriters) Write(p []byte) (int, error) {
+	w.b.Write(p)
+	return w.a.Write(p)
+}

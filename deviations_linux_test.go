@@ -1,0 +1,313 @@
+package xexec_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"example.com/xexec"
+)
+
+func init() {
+	registerHelper("inodes", helperInodes)
+	registerHelper("mark", helperMark)
+}
+
+// helperInodes prints what its input and output are.
+func helperInodes([]string) int {
+	fmt.Fprintln(os.Stdout, inodeOf(os.Stdin.Fd()), inodeOf(os.Stdout.Fd()))
+	return 0
+}
+
+func inodeOf(fd uintptr) uint64 {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(fd), &st); err != nil {
+		return 0
+	}
+	return st.Ino
+}
+
+// helperMark says which of its standard descriptors are marked, then marks
+// them or takes the mark away. The mark is a status flag, which belongs to the
+// open file: two processes see the same one if they share one open file.
+func helperMark(args []string) int {
+	for fd := range 3 {
+		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+		if err != nil {
+			return 1
+		}
+		fmt.Fprint(os.NewFile(3, "report"), flags&unix.O_APPEND != 0, " ")
+		if flags &^= unix.O_APPEND; args[0] == "set" {
+			flags |= unix.O_APPEND
+		}
+		if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFL, flags); err != nil {
+			return 1
+		}
+	}
+	return 0
+}
+
+// Deviation 3: although it is no *os.File, no copying goroutine and second
+// pipe come between the two commands.
+func TestStdoutPipeIsPassedOnAsDescriptor(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, p execPackage) {
+		first, second := p.helper(t, "say"), p.helper(t, "inodes")
+		pipe, err := first.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := inodeOf(pipe.(interface{ Fd() uintptr }).Fd())
+		second.std().Stdin = pipe
+		if err := first.Start(); err != nil {
+			t.Fatal(err)
+		}
+		out, err := second.Output()
+		if err != nil {
+			t.Error(err)
+		}
+		if err := first.Wait(); err != nil {
+			t.Error(err)
+		}
+		if got := strings.Fields(string(out))[0]; got != fmt.Sprint(want) {
+			t.Errorf("the input is inode %s, the pipe %d", got, want)
+		}
+	})
+}
+
+// Deviation 5. Not parallel: the signal must come from the child it expects.
+func TestStartRetriesTextFileBusy(t *testing.T) {
+	deadline(t, stuck)
+	exe := filepath.Join(t.TempDir(), "prog")
+	if err := os.WriteFile(exe, []byte("#!/bin/sh\nexit 3\n"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	// The executable is written to until the first child that could not
+	// execute it has ended.
+	busy := func(start func() error) error {
+		f, err := os.OpenFile(exe, os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		failed := make(chan os.Signal, 1)
+		signal.Notify(failed, syscall.SIGCHLD)
+		defer signal.Stop(failed)
+		closed, over := make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(closed)
+			select {
+			case <-failed:
+			case <-over:
+			}
+			f.Close()
+		}()
+		err = start()
+		close(over)
+		<-closed
+		return err
+	}
+
+	std := exec.Command(exe)
+	if err := busy(std.Start); !errors.Is(err, syscall.ETXTBSY) {
+		t.Errorf("os/exec: %v", err)
+		std.Wait()
+	}
+	if err := std.Start(); err == nil || err.Error() != "exec: already started" {
+		t.Errorf("os/exec: a second Start: %v", err)
+	}
+
+	// The pauses are short, so on a busy machine one may be missed.
+	var err error
+	for range 5 {
+		c := xPackage.command(exe)
+		if err = busy(c.Start); err == nil {
+			if err := c.Wait(); err == nil || err.Error() != "exit status 3" {
+				t.Errorf("after the retry: %v", err)
+			}
+			return
+		}
+		if !errors.Is(err, syscall.ETXTBSY) {
+			break
+		}
+	}
+	t.Error(err)
+}
+
+// Deviation 5.
+func TestStartOfFileBeingWrittenFails(t *testing.T) {
+	t.Parallel()
+	exe := filepath.Join(t.TempDir(), "prog")
+	f, err := os.OpenFile(exe, os.O_WRONLY|os.O_CREATE, 0o777)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	io.WriteString(f, "#!/bin/sh\n")
+	both(t, func(t *testing.T, p execPackage) {
+		c := p.command(exe)
+		if err := c.Start(); !errors.Is(err, syscall.ETXTBSY) {
+			t.Errorf("Start: %v", err)
+		}
+		if c.std().Process != nil {
+			t.Error("Process is set")
+		}
+	})
+}
+
+// Deviation 7.
+func TestCommandThatEndedIsNotBlamedOnTheContext(t *testing.T) {
+	t.Parallel()
+	run := func(p execPackage) (cancelErr, waitErr error) {
+		deadline(t, stuck)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		c := p.helperContext(ctx, t, "exit", "0")
+		// The default Cancel, and a note of what it returned.
+		called := make(chan error, 1)
+		kill := c.std().Cancel
+		c.std().Cancel = func() error {
+			err := kill()
+			called <- err
+			return err
+		}
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		waitForExit(t, c.std().Process.Pid)
+		cancel()
+		cancelErr = <-called
+		return cancelErr, c.Wait()
+	}
+	if cancelErr, waitErr := run(stdPackage); cancelErr != nil || waitErr != context.Canceled {
+		t.Errorf("os/exec: Cancel: %v, Wait: %v", cancelErr, waitErr)
+	}
+	if cancelErr, waitErr := run(xPackage); cancelErr != os.ErrProcessDone || waitErr != nil {
+		t.Errorf("Cancel: %v, Wait: %v", cancelErr, waitErr)
+	}
+}
+
+// waitForExit waits until a child has exited, and leaves it to be reaped.
+func waitForExit(t testing.TB, pid int) {
+	t.Helper()
+	for {
+		err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		if err == nil {
+			return
+		}
+		if err != unix.EINTR {
+			t.Fatalf("waitid: %v", err)
+		}
+	}
+}
+
+// Deviation 8.
+func TestNullDeviceIsOpenedOnceAndShared(t *testing.T) {
+	t.Parallel()
+	run := func(p execPackage, action string) string {
+		deadline(t, stuck)
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		c := p.helper(t, "mark", action)
+		c.std().ExtraFiles = []*os.File{w}
+		err = c.Run()
+		w.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	// Each of os/exec's is its own, also the two of one command.
+	for range 2 {
+		if got := run(stdPackage, "set"); got != "false false false " {
+			t.Errorf("os/exec: marked: %s", got)
+		}
+	}
+	// The third is the second, so the mark is seen there in the first run.
+	if got := run(xPackage, "set"); got != "false false true " {
+		t.Errorf("first command: marked: %s", got)
+	}
+	if got := run(xPackage, "clear"); got != "true true false " {
+		t.Errorf("second command: marked: %s", got)
+	}
+	if got := run(xPackage, "clear"); got != "false false false " {
+		t.Errorf("third command: marked: %s", got)
+	}
+}
+
+// Deviation 8: they are not opened for each command and kept.
+func TestNullDeviceTakesTwoDescriptors(t *testing.T) {
+	before := descriptorsOfNull()
+	for range 5 {
+		c := helperCmd(t, "exit", "0")
+		if err := c.Run(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := descriptorsOfNull(); n > before+2 {
+		t.Errorf("%d descriptors of the null device, %d before", n, before)
+	}
+}
+
+func descriptorsOfNull() (n int) {
+	for _, target := range takeStock().files {
+		if target == os.DevNull {
+			n++
+		}
+	}
+	return n
+}
+
+// descriptorsOfPipe counts the descriptors that this process has of a pipe.
+func descriptorsOfPipe(ino uint64) (n int) {
+	fds, _ := filepath.Glob("/proc/self/fd/*")
+	for _, fd := range fds {
+		if target, _ := os.Readlink(fd); target == fmt.Sprintf("pipe:[%d]", ino) {
+			n++
+		}
+	}
+	return n
+}
+
+// A context that ends while Start tries again ends the trying, and is what Start
+// returns: os/exec's plain error for a context of CommandContext's.
+func TestContextEndsTheRetriesOfStart(t *testing.T) {
+	deadline(t, stuck)
+	exe := filepath.Join(t.TempDir(), "busy")
+	f, err := os.OpenFile(exe, os.O_CREATE|os.O_WRONLY, 0o777)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	cause := errors.New("the cause")
+	for range 20 {
+		ctx, cancel := context.WithTimeoutCause(t.Context(), 5*time.Millisecond, cause)
+		if err := xexec.CommandContext(ctx, exe).Start(); err != context.DeadlineExceeded {
+			t.Errorf("Start: %v, want context.DeadlineExceeded", err)
+		}
+		cancel()
+		ctx, cancel = context.WithTimeoutCause(t.Context(), 5*time.Millisecond, cause)
+		err := xexec.Command(exe).StartContext(ctx)
+		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, cause) {
+			t.Errorf("StartContext: %v, want context.DeadlineExceeded and its cause", err)
+		}
+		cancel()
+	}
+}

@@ -1,0 +1,178 @@
+package xexec_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestDoneContextStartsNothing(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, p execPackage) {
+		cancelled, cancel := context.WithCancelCause(t.Context())
+		cancel(errBroken)
+		expired, cancelExpired := context.WithTimeout(t.Context(), -1)
+		defer cancelExpired()
+		for ctx, want := range map[context.Context]error{
+			cancelled: context.Canceled,
+			expired:   context.DeadlineExceeded,
+		} {
+			c := p.helperContext(ctx, t, "exit", "0")
+			// With this the attempt would give another error.
+			c.std().Dir = filepath.Join(t.TempDir(), "missing")
+			in, err := c.StdinPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := c.Start(); err != want {
+				t.Errorf("Start: %v", err)
+			}
+			if c.std().Process != nil {
+				t.Error("Process is set")
+			}
+			if _, err := in.Write([]byte("x")); !errors.Is(err, os.ErrClosed) {
+				t.Errorf("the pipe is open: %v", err)
+			}
+		}
+	})
+}
+
+func TestCancelNeedsAContext(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, p execPackage) {
+		c := p.helper(t, "exit", "0")
+		c.std().Cancel = func() error { panic("called") }
+		const want = "exec: command with a non-nil Cancel was not created with CommandContext"
+		if err := c.Start(); err == nil || err.Error() != want {
+			t.Errorf("Start: %v", err)
+		}
+		if c.std().Process != nil {
+			t.Error("Process is set")
+		}
+	})
+}
+
+func TestNilContextPanics(t *testing.T) {
+	both(t, func(t *testing.T, p execPackage) {
+		defer func() {
+			if v := recover(); v != "nil Context" {
+				t.Errorf("panic with %v", v)
+			}
+		}()
+		var none context.Context
+		p.commandContext(none, "name")
+	})
+}
+
+func TestCancelIsNotCalledWhenStartFails(t *testing.T) {
+	both(t, func(t *testing.T, p execPackage) {
+		missing := filepath.Join(t.TempDir(), "missing")
+		// In a bubble it is known when all that the end of the context
+		// has set off is over.
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(context.Background())
+			c := p.commandContext(ctx, missing)
+			c.std().WaitDelay = time.Second
+			var calls atomic.Int32
+			c.std().Cancel = func() error { calls.Add(1); return nil }
+			if err := c.Start(); err == nil {
+				t.Fatal("Start of a missing program succeeds")
+			}
+			cancel()
+			synctest.Wait()
+			time.Sleep(time.Minute)
+			if n := calls.Load(); n != 0 {
+				t.Errorf("Cancel was called %d times", n)
+			}
+		})
+	})
+}
+
+func TestErrorOfCancelIsNamed(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, p execPackage) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		c := p.helperContext(ctx, t, "serve", "0")
+		in, err := c.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.std().Cancel = func() error { in.Close(); return errBroken }
+		startReady(t, c)
+		cancel()
+		err = c.Wait()
+		if err == nil || err.Error() != "exec: canceling Cmd: broken on purpose" || errors.Unwrap(err) != errBroken {
+			t.Errorf("Wait: %v", err)
+		}
+	})
+}
+
+func TestWaitDelayKillsWithoutCancel(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, p execPackage) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		c := p.helperContext(ctx, t, "serve", "0")
+		c.std().Cancel, c.std().WaitDelay = nil, short
+		in, err := c.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer in.Close()
+		startReady(t, c)
+		cancel()
+		var exit *exec.ExitError
+		if err := c.Wait(); !errors.As(err, &exit) {
+			t.Errorf("Wait: %v", err)
+		}
+	})
+}
+
+// The child leaves a process behind that holds its output. It is killed, or
+// ends by itself, some time after the end of the context, and Wait must not
+// grant its output another full WaitDelay from there.
+func TestWaitDelayIsOnePeriodFromTheEndOfTheContext(t *testing.T) {
+	t.Parallel()
+	const delay = 2500 * time.Millisecond
+	deadline(t, stuck)
+	var all sync.WaitGroup
+	defer all.Wait()
+	for _, p := range []execPackage{stdPackage, xPackage} {
+		for how, end := range map[string]time.Duration{
+			"is killed":      delay,
+			"ends by itself": delay * 4 / 5,
+		} {
+			ctx, cancel := context.WithCancel(t.Context())
+			c := p.helperContext(ctx, t, "hold", holderAddr(t), "serve", "0")
+			c.std().Cancel, c.std().WaitDelay = nil, delay
+			in, err := c.StdinPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			startReady(t, c)
+			cancel()
+			cancelled := time.Now()
+			if end < delay {
+				time.AfterFunc(end, func() { in.Close() })
+			}
+			all.Go(func() {
+				err := c.Wait()
+				took := time.Since(cancelled)
+				if err == nil || took < delay {
+					t.Errorf("%s: a child that %s: Wait returns %v after %v", p.name, how, err, took)
+				}
+				if took >= end+delay {
+					t.Errorf("%s: a child that %s: WaitDelay has begun again: %v", p.name, how, took)
+				}
+			})
+		}
+	}
+}

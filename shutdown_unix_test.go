@@ -1,0 +1,238 @@
+//go:build unix
+
+package xexec_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"example.com/xexec"
+)
+
+func init() {
+	registerHelper("stoppable", helperStoppable)
+}
+
+// helperStoppable says that it is ready, and then exits with the number of stop
+// signals that it got until its input ends; with "stubborn", it goes on until it
+// is killed.
+func helperStoppable(args []string) int {
+	stop := make(chan os.Signal, 100)
+	signal.Notify(stop, syscall.SIGTERM, syscall.SIGUSR1)
+	fmt.Println("ready")
+	if len(args) > 0 {
+		for range stop {
+		}
+	}
+	switch <-stop {
+	case syscall.SIGTERM:
+		return 15
+	default:
+		return 16
+	}
+}
+
+func startStoppable(t testing.TB, c *xexec.Cmd) *xexec.Cmd {
+	t.Helper()
+	startReady(t, xCommand{c})
+	t.Cleanup(func() {
+		c.Kill()
+		c.Wait()
+	})
+	return c
+}
+
+func after(t testing.TB, d time.Duration) context.Context {
+	ctx, cancel := context.WithTimeoutCause(t.Context(), d, errCause)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func TestTerminate(t *testing.T) {
+	deadline(t, stuck)
+	c := startStoppable(t, helperCmd(t, "stoppable"))
+	if err := c.Terminate(); err != nil {
+		t.Error(err)
+	}
+	if err := c.Wait(); err == nil || err.Error() != "exit status 15" {
+		t.Errorf("Wait: %v, want what SIGTERM makes it say", err)
+	}
+	if err := c.Terminate(); err != os.ErrProcessDone {
+		t.Errorf("Terminate after the exit: %v", err)
+	}
+
+	c = helperCmd(t, "stoppable")
+	c.SetStopSignal(syscall.SIGUSR1)
+	startStoppable(t, c)
+	c.SetStopSignal(syscall.SIGKILL) // too late to change anything
+	if err := c.Terminate(); err != nil {
+		t.Error(err)
+	}
+	if err := c.Wait(); err == nil || err.Error() != "exit status 16" {
+		t.Errorf("Wait: %v, want what SIGUSR1 makes it say", err)
+	}
+}
+
+func TestTerminateAsCancel(t *testing.T) {
+	deadline(t, stuck)
+	ctx, cancel := context.WithCancel(t.Context())
+	c := helperCmdContext(ctx, t, "stoppable")
+	c.Cancel = c.Terminate
+	startStoppable(t, c)
+	cancel()
+	if err := c.Wait(); err == nil || err.Error() != "exit status 15" {
+		t.Errorf("Wait: %v, want what SIGTERM makes it say", err)
+	}
+	if c.Cause() != context.Canceled {
+		t.Errorf("Cause: %v", c.Cause())
+	}
+
+	ctx, cancel = context.WithCancel(t.Context())
+	c = helperCmdContext(ctx, t, "stoppable", "stubborn")
+	c.Cancel, c.WaitDelay = c.Terminate, 50*time.Millisecond
+	startStoppable(t, c)
+	cancel()
+	if err := c.Wait(); err == nil || err.Error() != "signal: killed" {
+		t.Errorf("Wait: %v, want the kill when WaitDelay is over", err)
+	}
+}
+
+func TestShutdown(t *testing.T) {
+	deadline(t, stuck)
+	t.Run("in time", func(t *testing.T) {
+		c := startStoppable(t, helperCmd(t, "stoppable"))
+		var callers sync.WaitGroup
+		for range 20 {
+			callers.Go(func() {
+				if err := c.Shutdown(t.Context()); err != nil {
+					t.Errorf("Shutdown: %v", err)
+				}
+				if done, err := c.TryWait(); !done || err.Error() != "exit status 15" {
+					t.Errorf("TryWait after Shutdown: %v, %v", done, err)
+				}
+			})
+		}
+		callers.Wait()
+		if c.Cause() != nil {
+			t.Errorf("Cause of a command that ended in time: %v", c.Cause())
+		}
+	})
+	t.Run("killed", func(t *testing.T) {
+		c := startStoppable(t, helperCmd(t, "stoppable", "stubborn"))
+		var callers sync.WaitGroup
+		for i := range 20 {
+			callers.Go(func() {
+				ctx := after(t, 50*time.Millisecond)
+				if i%2 == 1 {
+					ctx = t.Context() // learns what the others had to do
+				}
+				if err := c.Shutdown(ctx); err != errCause {
+					t.Errorf("Shutdown: %v, want the context's cause", err)
+				}
+			})
+		}
+		callers.Wait()
+		if err := c.Wait(); err.Error() != "signal: killed" {
+			t.Errorf("Wait: %v", err)
+		}
+		if c.Cause() != errCause {
+			t.Errorf("Cause: %v", c.Cause())
+		}
+		if err := c.Shutdown(t.Context()); err != errCause {
+			t.Errorf("another Shutdown: %v, want the same answer", err)
+		}
+	})
+	t.Run("context ended", func(t *testing.T) {
+		c := startStoppable(t, helperCmd(t, "stoppable", "stubborn"))
+		if err := c.Shutdown(ended); err != errCause {
+			t.Errorf("Shutdown: %v, want the context's cause", err)
+		}
+	})
+	t.Run("after the exit", func(t *testing.T) {
+		c := helperCmd(t, "exit", "3")
+		if err := c.Run(); err == nil {
+			t.Fatal("exit 3 succeeded")
+		}
+		if err := c.Shutdown(ended); err != nil {
+			t.Errorf("Shutdown: %v", err)
+		}
+	})
+	t.Run("beside Wait", func(t *testing.T) {
+		c := startStoppable(t, helperCmd(t, "stoppable"))
+		waited := make(chan error)
+		go func() { waited <- c.Wait() }()
+		if err := c.Shutdown(t.Context()); err != nil {
+			t.Errorf("Shutdown: %v", err)
+		}
+		if err := <-waited; err.Error() != "exit status 15" {
+			t.Errorf("Wait: %v", err)
+		}
+	})
+	t.Run("killed by somebody else", func(t *testing.T) {
+		c := startStoppable(t, helperCmd(t, "stoppable", "stubborn"))
+		go c.Kill()
+		if err := c.Shutdown(t.Context()); err != nil {
+			t.Errorf("Shutdown: %v", err)
+		}
+	})
+}
+
+// The grace is over when the command is gone, also if it is a Cancel that waits
+// for it, which Wait waits for.
+func TestShutdownAsCancel(t *testing.T) {
+	deadline(t, stuck)
+	for _, args := range [][]string{nil, {"stubborn"}} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		c := helperCmd(t, "stoppable", args...)
+		stopped := make(chan error, 1)
+		c.Cancel = func() error {
+			grace := stuck * 2 // longer than the test may take
+			if args != nil {
+				grace = 50 * time.Millisecond
+			}
+			err := c.Shutdown(after(t, grace))
+			stopped <- err
+			return nil
+		}
+		w := newReadyWriter()
+		c.Stdout = w
+		if err := c.StartContext(ctx); err != nil {
+			t.Fatal(err)
+		}
+		<-w.ready
+		why := errors.New("why")
+		cancel(why)
+		err := c.Wait()
+		if !errors.Is(err, why) {
+			t.Errorf("Wait: %v, want one that is also the cause", err)
+		}
+		want := error(nil)
+		if args != nil {
+			want = errCause
+		}
+		if err := <-stopped; err != want {
+			t.Errorf("Shutdown: %v, want %v", err, want)
+		}
+	}
+}
+
+// Shutdown waits for a descendant that holds the output open only for as long
+// as ctx allows, and then tells the truth: the command itself ended in time.
+func TestShutdownWithHeldOutput(t *testing.T) {
+	deadline(t, stuck)
+	c := helperCmd(t, "hold", holderAddr(t), "stoppable")
+	startReady(t, xCommand{c})
+	if err := c.Shutdown(after(t, 100*time.Millisecond)); err != nil {
+		t.Errorf("Shutdown: %v", err)
+	}
+	if err := c.Kill(); err != os.ErrProcessDone {
+		t.Errorf("Kill: %v", err)
+	}
+}
