@@ -50,7 +50,7 @@ func TestOlderKernels(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			deadline(t, 2*stuck)
-			out, err := sandboxCmd(t, name, "-run=Tree|OnlyTheRest|LeaderOnly|KillOnParentExit/leader").CombinedOutput()
+			out, err := sandboxCmd(t, name, "-run=Tree|OnlyTheRest|LeaderOnly").CombinedOutput()
 			if err != nil {
 				t.Errorf("%v\n%s", err, out)
 			}
