@@ -90,6 +90,7 @@ func helperSandbox(args []string) int {
 // sandboxCmd returns a command that runs the test binary in the named sandbox.
 func sandboxCmd(t testing.TB, name string, args ...string) *exec.Cmd {
 	t.Helper()
+	helperUsed.Store(args[0], true)
 	c := stdHelperCmd(t, "sandbox", append([]string{name}, args...)...)
 	if sandboxes[name].root {
 		if os.Getuid() != 0 {
