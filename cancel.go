@@ -130,10 +130,10 @@ func (r *run) contextEnded(ctx context.Context, cancel func() error, kill bool) 
 	var err error
 	switch {
 	case kill:
-		err = r.signalLocked(os.Kill)
+		err = r.killLocked()
 		end.killed = err == nil
 	case cancel != nil:
-		alive := !r.hasExitedLocked()
+		alive := !r.sealedLocked()
 		end.running = make(chan struct{})
 		func() {
 			defer close(end.running)
@@ -169,7 +169,7 @@ func (r *run) waitDelayExpired() {
 		return
 	}
 	end.expired = true
-	err := r.signalLocked(os.Kill)
+	err := r.killLocked()
 	switch {
 	case err == nil:
 		end.delayKill = true
@@ -225,7 +225,7 @@ func (r *run) verdict(exitErr error) (err, cause error) {
 	end := &r.end
 	// A kill that came too late to be what ended the process is not to blame,
 	// and did not fail a command that succeeded.
-	killed := diedOfKill(r.processState)
+	killed := diedOfKill(r.processState) || r.fate.restKilled
 	if end.killed && !killed {
 		end.err = nil
 	}

@@ -72,7 +72,7 @@ func (p *pipeReader) Read(b []byte) (int, error) {
 	defer p.mu.Unlock()
 	switch {
 	case p.closed:
-		return 0, &os.PathError{Op: "read", Path: p.Name(), Err: os.ErrClosed}
+		return 0, p.errClosed()
 	case len(b) == 0:
 		return 0, nil
 	case len(p.rest) == 0:
@@ -91,10 +91,17 @@ func (p *pipeReader) readFile(b []byte) (n int, err error, done bool) {
 	if !p.isTaking() {
 		n, err = p.file.Read(b)
 		done = n > 0 || err == nil || err == io.EOF || !p.isTaking()
+		if done && n == 0 && err != nil && err != io.EOF && p.isClosed() {
+			err = p.errClosed() // not how Close made it stop
+		}
 	}
 	p.reading.Unlock()
 	p.takeLeft()
 	return n, err, done
+}
+
+func (p *pipeReader) errClosed() error {
+	return &os.PathError{Op: "read", Path: p.Name(), Err: os.ErrClosed}
 }
 
 func (p *pipeReader) isTaking() bool {
@@ -111,13 +118,14 @@ func (p *pipeReader) WriteTo(w io.Writer) (int64, error) {
 // Close closes the pipe. What was not read is lost.
 func (p *pipeReader) Close() error {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	if p.taking && !p.closed {
 		p.closed, p.rest = true, nil
+		p.mu.Unlock()
 		return nil
 	}
-	p.closed = true
-	return p.file.Close()
+	p.closed = true // so that it is neither lent nor taken from here on
+	p.mu.Unlock()
+	return p.closeFile()
 }
 
 // Fd returns the descriptor. As with a file, that sets it to blocking mode, where

@@ -8,11 +8,12 @@ import (
 	"runtime"
 )
 
-// Kill ends the command's process at once. See [Cmd.Signal] for what it returns.
+// Kill ends the command's process, or its whole tree ([Cmd.SetTree]), at once. See
+// [Cmd.Signal] for what it returns.
 func (c *Cmd) Kill() error { return c.Signal(os.Kill) }
 
-// Signal sends sig to the command's process, and never to another: not to a
-// process that has got its id since.
+// Signal sends sig to the command's process, or to all of its tree ([Cmd.SetTree]),
+// and never to another: not to a process that has got its id since.
 //
 // It returns nil only if the process was alive, [os.ErrProcessDone] once it has
 // exited, reaped or not, and an error that says "exec: not started" before Start
@@ -45,8 +46,7 @@ func (c *Cmd) Terminate() error {
 // stands for the default.
 // Like a field, it is to be set before the start; later it changes nothing.
 func (c *Cmd) SetStopSignal(sig os.Signal) {
-	s := stateOf(c)
-	s.prepare(c, func() { s.stopSignal = sig })
+	c.set(func(s *settings) { s.stopSignal = sig })
 }
 
 // Shutdown stops the command: it sends the stop signal, as [Cmd.Terminate]
@@ -101,13 +101,21 @@ func (r *run) signal(sig os.Signal) error {
 }
 
 // signalLocked is signal for a caller that holds r.mu, under which alone
-// signals are sent, and under which r.exited is set before the process is
-// reaped: so the id that is signalled here cannot have become another's.
+// signals are sent, and under which r.exited (for a tree, r.fate.over) is set
+// before the process is reaped: so the id that is signalled here cannot have
+// become another's.
 func (r *run) signalLocked(sig os.Signal) error {
+	if r.tree != nil {
+		return r.signalTree(sig)
+	}
 	if r.hasExitedLocked() {
 		return os.ErrProcessDone
 	}
-	return r.proc.Signal(sig)
+	err := r.send(sig)
+	if err != nil && r.hasExitedLocked() {
+		return os.ErrProcessDone // on Windows, it can be anything
+	}
+	return err
 }
 
 // hasExitedLocked looks whether the process has exited, without reaping it. The
@@ -120,8 +128,12 @@ func (r *run) hasExitedLocked() bool {
 	return r.exited
 }
 
-// kill kills the process if it is alive.
-func (r *run) kill() error { return r.signal(os.Kill) }
+// kill is killLocked for a caller that does not hold r.mu.
+func (r *run) kill() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.killLocked()
+}
 
 func (r *run) stop() os.Signal {
 	if r.stopSignal != nil {
@@ -145,7 +157,7 @@ func (r *run) terminateOnce() {
 func (r *run) killFor(cause error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	err := r.signalLocked(os.Kill)
+	err := r.killLocked()
 	if err == nil && r.shutdownCause == nil {
 		r.shutdownCause = cause
 	}
@@ -158,7 +170,7 @@ func (r *run) shutdownResult() error {
 	defer r.steps.Unlock()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.shutdownCause != nil && diedOfKill(r.processState) {
+	if r.shutdownCause != nil && (r.tree != nil || diedOfKill(r.processState)) {
 		return r.shutdownCause
 	}
 	return nil

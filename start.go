@@ -72,7 +72,7 @@ func (r *run) start(c *Cmd, own, bound context.Context) (err error) {
 	hopeless := c.Err != nil || c.Path == ""
 	switch {
 	case r.foreign:
-		r.waitDelay = 0
+		r.patience, r.waitDelay = c.WaitDelay, 0
 		in.Cancel = r.foreignCancel(c.Cancel)
 	case own != nil || bound != nil || c.Cancel == nil:
 		in.Cancel, in.WaitDelay = nil, 0
@@ -93,12 +93,26 @@ func (r *run) start(c *Cmd, own, bound context.Context) (err error) {
 		}
 		r.io = files.io
 	}
+	if !hopeless && (own == nil || own.Err() == nil) {
+		if err := r.prepareTree(&in); err != nil {
+			return err
+		}
+		r.leads = leadsGroup(in.SysProcAttr)
+		defer func() {
+			if err != nil {
+				r.closeTree()
+			}
+		}()
+	}
 
 	const patience = 100 * time.Millisecond
 	began := time.Now()
 	for pause := time.Millisecond; ; pause *= 2 {
 		r.in = in
-		err = r.in.Start()
+		err = r.startProcess()
+		if err != nil && !isTextBusy(err) && r.tree.weaken(in.SysProcAttr) && reusable(&in) {
+			continue
+		}
 		// A program file that is open for writing only because another
 		// goroutine's child was forked in between is free once that child has
 		// reached its exec (golang/go#22315).
@@ -123,6 +137,23 @@ func (r *run) start(c *Cmd, own, bound context.Context) (err error) {
 		r.in.Stdin, r.in.Stdout, r.in.Stderr = nil, nil, nil
 	}
 	return nil
+}
+
+// startProcess is os/exec's Start for r.in, and what its tree needs besides.
+func (r *run) startProcess() error {
+	err := fork(r.in.Start, r.killOnParentExit)
+	if err != nil {
+		return err
+	}
+	r.proc = r.in.Process
+	if err = r.contain(); err != nil {
+		r.proc.Kill()
+		if r.published != nil {
+			close(r.published)
+		}
+		r.in.Wait()
+	}
+	return err
 }
 
 // foreignCancel returns the Cancel for a command whose context os/exec watches.

@@ -36,7 +36,9 @@ type state struct {
 
 // settings are what the Set methods set. A run has those of its start.
 type settings struct {
-	stopSignal os.Signal // nil for the default
+	stopSignal       os.Signal // nil for the default
+	wholeTree        bool
+	killOnParentExit bool
 }
 
 // states maps weak.Pointer[Cmd] to *state. Only this file touches it.

@@ -98,6 +98,10 @@ func (s *state) adopt(c *Cmd) *run {
 		lead:     make(chan struct{}, 1),
 		done:     make(chan struct{}),
 	}
+	r.leads = leadsGroup(c.SysProcAttr)
+	if s.wholeTree && r.leads {
+		r.tree, r.patience = adoptTree(), c.WaitDelay
+	}
 	s.pipes = nil
 	s.serveDone(c, r)
 	return r

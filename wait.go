@@ -92,19 +92,27 @@ type run struct {
 	published chan struct{} // if not nil, closed when Cmd.Process is set
 	rich      bool          // was bound to a context by StartContext
 	settings
+	tree      *tree // nil without SetTree
+	leads     bool  // the process leads a group of its own
 	waitDelay time.Duration
+	patience  time.Duration // WaitDelay, where os/exec has it
 	pipes     []pipe
 	stderr    *prefixSuffix
 
-	// lead is held by the one goroutine that watches for the exit, for all.
+	// lead is held by the one goroutine that watches for the exit, for all,
+	// and then for the end of the tree.
 	lead       chan struct{}
-	background sync.Once // Done's goroutine
+	lingered   time.Duration // the last pause between two looks at the tree
+	background sync.Once     // Done's goroutine
 	observer   observer
 
 	// mu is the lock that signals take. A signal is sent only while exited is
 	// false, and the process is reaped only after exited was set: it is the
 	// pid (and the group id) of our child, alive or a zombie, that is
 	// signalled, whatever the kernel offers for safety besides.
+	//
+	// Of a tree, the same is true of fate.over in the place of exited: the
+	// leader's exit does not end the signalling of the others.
 	//
 	// A caller that needs steps too takes steps first.
 	mu            sync.Mutex
@@ -114,6 +122,7 @@ type run struct {
 	unwatch       []func() bool // context registrations
 	terminated    bool          // Shutdown has sent the stop signal
 	shutdownCause error         // why a Shutdown has killed the process
+	fate          treeState
 
 	// steps is held by whoever takes the steps from the exit to the result.
 	// None of them blocks. Every waiter takes those that are due, so it does
@@ -136,11 +145,12 @@ type run struct {
 type phase int
 
 const (
-	running  phase = iota // not known to have exited
-	reaping               // os/exec's Wait runs in a goroutine and decides
-	exited                // reaped; perhaps something is still being copied
-	copied                // and that is over; perhaps a Cancel still runs
-	complete              // the result stands
+	running   phase = iota // not known to have exited
+	lingering              // exited, unreaped; others of the tree have not
+	reaping                // os/exec's Wait runs in a goroutine and decides
+	exited                 // reaped; perhaps something is still being copied
+	copied                 // and that is over; perhaps a Cancel still runs
+	complete               // the result stands
 )
 
 // await waits until r has reached the target phase, and reports whether it has:
@@ -153,14 +163,16 @@ func (r *run) await(target phase, cancel <-chan struct{}) bool {
 			return true
 		}
 		switch at {
-		case running:
+		case running, lingering:
 			select {
 			case <-r.done:
 			case <-cancel:
 				return false
 			case r.lead <- struct{}{}:
 				seen := r.awaitExit(cancel)
-				r.advance(false) // before the next one leads
+				for r.advance(false) == lingering && seen { // before the next one leads
+					seen = r.linger(cancel)
+				}
 				<-r.lead
 				if !seen {
 					return false
@@ -211,10 +223,13 @@ func (r *run) advance(look bool) phase {
 	if r.phase == running {
 		switch seen, unobservable := r.exitSeen(look); {
 		case seen:
-			r.reap()
+			r.phase = lingering
 		case unobservable:
 			r.reapInBackground()
 		}
+	}
+	if r.phase == lingering && r.treeEnded() {
+		r.reap()
 	}
 	if r.phase == exited && r.copyingOver() {
 		r.phase = copied
@@ -234,10 +249,12 @@ func (r *run) exitSeen(look bool) (seen, unobservable bool) {
 	return r.exited, r.unobservable
 }
 
-// reap takes the exit status of a process that has exited. The caller holds
-// steps; r.exited is set, so no signal is on its way.
+// reap takes the exit status of a process that has exited, and whose tree has
+// ended. The caller holds steps; r.exited is set, and r.fate.over for a tree, so
+// no signal is on its way.
 func (r *run) reap() {
 	r.settle()
+	r.closeTree()
 	if r.foreign {
 		r.takePipes() // before os/exec closes them
 	}
@@ -260,6 +277,7 @@ func (r *run) reap() {
 // os.Process makes them. The caller holds steps.
 func (r *run) reapInBackground() {
 	if r.wasReaped() {
+		r.closeTree()
 		return
 	}
 	r.phase, r.reaped = reaping, make(chan struct{})
@@ -294,6 +312,7 @@ func (r *run) reapWith(std *exec.Cmd) {
 	err := std.Wait()
 	r.setExited()
 	r.settle()
+	r.closeTree()
 	r.steps.Lock()
 	defer r.steps.Unlock()
 	r.exitErr = err
