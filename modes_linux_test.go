@@ -16,11 +16,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// withoutEnv names, in a run of the suite, what that run does without. The
-// tests of a mode set it for the child in which they run the whole suite, and
-// are skipped there.
-const withoutEnv = "XEXEC_TEST_WITHOUT"
-
 func init() {
 	registerHelper("without", helperWithout)
 }
@@ -77,6 +72,7 @@ func TestWithoutPidfd(t *testing.T) {
 // runSuiteWithout runs the tests of this binary in a child that does without
 // something.
 func runSuiteWithout(t *testing.T, what string) {
+	exe, argv := needHelper(t, "without", what)
 	if mode := os.Getenv(withoutEnv); mode != "" {
 		t.Skipf("this is the suite without %s", mode)
 	}
@@ -84,7 +80,6 @@ func runSuiteWithout(t *testing.T, what string) {
 		t.Skip("it runs the suite once more")
 	}
 	t.Parallel()
-	exe, argv := needHelper(t, "without", what)
 	suite := []string{exe, "-test.count=1", "-test.timeout=4m", "-test.v"}
 	c := exec.Command(exe, append(argv, suite...)...)
 	c.WaitDelay = stuck
