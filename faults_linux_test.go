@@ -262,3 +262,37 @@ func stepClock(t *testing.T, by time.Duration) {
 		t.Skipf("the clock cannot be set: %v", err)
 	}
 }
+
+// Once Fd has made the descriptor blocking, nothing ends a read. Wait leaves the
+// rest to a reader that is in one, and does not close the pipe under it.
+func TestNoOutputIsLostInBlockingMode(t *testing.T) {
+	expectClean(t)
+	for _, size := range []int{1, 16, 4096} {
+		for range 4 {
+			c := helperCmd(t, "say", "o:"+bulk[:60_000])
+			out, err := c.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			out.(interface{ Fd() uintptr }).Fd()
+			if err := c.Start(); err != nil {
+				t.Fatal(err)
+			}
+			got := make(chan string, 1)
+			go func() {
+				var b bytes.Buffer
+				_, err := io.CopyBuffer(struct{ io.Writer }{&b}, struct{ io.Reader }{out}, make([]byte, size))
+				if err != nil {
+					t.Error(err)
+				}
+				got <- b.String()
+			}()
+			if err := c.Wait(); err != nil {
+				t.Error(err)
+			}
+			if s := <-got; s != bulk[:60_000] {
+				t.Errorf("%d bytes of 60000, read %d at a time", len(s), size)
+			}
+		}
+	}
+}
