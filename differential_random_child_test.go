@@ -54,8 +54,9 @@ func helperAct(args []string) int {
 		case "where":
 			helperWhoAmI(nil)
 		case "ids":
+			pgid, _ := unix.Getpgid(0)
 			sid, _ := unix.Getsid(0)
-			fmt.Println(unix.Getpgrp() == os.Getpid(), sid == os.Getpid())
+			fmt.Println(pgid == os.Getpid(), sid == os.Getpid())
 		case "hold":
 			hold()
 		case "trap":
