@@ -23,7 +23,7 @@ func init() {
 // quick ones here; DESIGN's are 10000,1 and 1000,100.
 func TestCrowd(t *testing.T) {
 	children, rounds := 1000, 4
-	if testing.Short() || raceEnabled {
+	if testing.Short() || raceDetector {
 		children, rounds = 200, 3
 	}
 	if s := os.Getenv("XEXEC_CROWD"); s != "" {
