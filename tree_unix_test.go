@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -26,6 +27,10 @@ type treeTest struct {
 }
 
 var treeTests atomic.Int64
+
+func init() {
+	registerHelper("bulky", helperBulky)
+}
 
 // eachTreeKind runs a test for every kind of tree that can be had here.
 func eachTreeKind(t *testing.T, test func(t *treeTest)) {
@@ -170,6 +175,45 @@ func TestTreeEndsWithItsLeader(t *testing.T) {
 		if err := c.Kill(); err != os.ErrProcessDone {
 			t.Errorf("Kill: %v", err)
 		}
+	})
+}
+
+// helperBulky listens, and has memory enough for its death to take a while.
+//
+//go:norace
+func helperBulky([]string) int {
+	bulk, err := syscall.Mmap(-1, 0, 256<<20, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	for i := 0; i < len(bulk); i += 4096 {
+		bulk[i] = 1
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	fmt.Println(l.Addr())
+	os.Stdout.Close() // for Wait not to wait for that
+	select {}
+}
+
+// When Wait returns, the others are not only being killed, but gone: their ports
+// are free.
+func TestWaitReturnsWhenTheTreeIsGone(t *testing.T) {
+	eachTreeKind(t, func(t *treeTest) {
+		exe, argv := needHelper(t, "bulky")
+		c := t.sh(`"$@" & wait`, append([]string{exe}, argv...)...)
+		out := t.start(c)
+		c.Process.Kill()
+		c.Wait()
+		l, err := net.Listen("tcp", strings.TrimSpace(out.String()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Close()
 	})
 }
 
