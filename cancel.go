@@ -12,7 +12,8 @@ import (
 // Cause returns why the command was ended: [context.Cause] of the context that
 // ended it (given to CommandContext, StartContext and so on, or to a Shutdown
 // that had to kill it), and nil if it ended by itself, was signalled by
-// somebody else, or is not complete yet.
+// somebody else, or is not complete yet. It does not know of a context that only
+// os/exec knows: of a command made by os/exec's CommandContext, or copied.
 //
 // It is for code that keeps os/exec's Run and Wait, whose error for a command
 // that its context ended is the *ExitError alone (golang/go#21880).
@@ -49,13 +50,16 @@ type cancellation struct {
 //go:noinline
 func defaultCancel(c *Cmd) func() error {
 	return func() error {
-		r := stateOf(c).current(c)
+		s := stateOf(c)
+		s.mu.Lock()
+		r, ctx := s.currentLocked(c), s.context(c)
+		s.mu.Unlock()
 		if r == nil {
 			return errNotStarted
 		}
 		err := r.kill()
 		if r.foreign && err == nil {
-			r.noteForeignKill(stateOf(c).context())
+			r.noteForeignKill(ctx)
 		}
 		return err
 	}
@@ -65,8 +69,12 @@ func defaultCancel(c *Cmd) func() error {
 // A struct copy of a command has a Cancel that would kill the original; what
 // was meant is: kill the command whose context has ended.
 func isDefaultCancel(f func() error) bool {
-	return f != nil && reflect.ValueOf(f).Pointer() == reflect.ValueOf(defaultCancel(nil)).Pointer()
+	return f != nil && reflect.ValueOf(f).Pointer() == defaultCancelCode
 }
+
+var defaultCancelCode uintptr
+
+func init() { defaultCancelCode = reflect.ValueOf(defaultCancel(nil)).Pointer() }
 
 // noteForeignKill records that os/exec, which watches ctx for this command, has
 // called the default Cancel.
@@ -86,7 +94,7 @@ func (r *run) noteForeignKill(ctx context.Context) {
 // Cancel is not called but done here, so it holds nothing.
 func (r *run) watchContexts(own, bound context.Context, cancel func() error) {
 	if r.foreign {
-		own, cancel = nil, nil
+		own = nil
 	}
 	kill := isDefaultCancel(cancel)
 	if own != nil && (cancel != nil || r.waitDelay != 0) {
@@ -127,11 +135,13 @@ func (r *run) contextEnded(ctx context.Context, cancel func() error, kill bool) 
 	case cancel != nil:
 		alive := !r.sealedLocked()
 		end.running = make(chan struct{})
-		r.mu.Unlock()
-		err = cancel()
-		r.mu.Lock()
+		func() {
+			defer close(end.running)
+			r.mu.Unlock()
+			defer r.mu.Lock() // also if it panics: that is the caller's to see
+			err = cancel()
+		}()
 		end.asked = err == nil && alive
-		close(end.running)
 	}
 	switch {
 	case err == nil && (kill || cancel != nil):

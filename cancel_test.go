@@ -169,9 +169,15 @@ func TestCauseThatCannotBeCompared(t *testing.T) {
 // even if nobody had waited by then.
 func TestCoincidingFailureIsNotBlamedOnTheContext(t *testing.T) {
 	deadline(t, stuck)
-	for range 20 {
+	for i := range 20 {
 		ctx, cancel := context.WithCancel(t.Context())
 		c := helperCmd(t, "serve", "3")
+		called := make(chan struct{})
+		if i%2 == 1 { // says that it did something
+			c.Cancel = func() error { close(called); return nil }
+		} else {
+			close(called)
+		}
 		stdin, err := c.StdinPipe()
 		if err != nil {
 			t.Fatal(err)
@@ -184,6 +190,7 @@ func TestCoincidingFailureIsNotBlamedOnTheContext(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 		cancel()
+		<-called
 		err = c.Wait()
 		if _, ok := err.(*xexec.ExitError); !ok || errors.Is(err, context.Canceled) || c.Cause() != nil {
 			t.Errorf("Wait: %v, Cause %v, want the plain exit status 3", err, c.Cause())

@@ -3,9 +3,11 @@
 package xexec_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"sync"
@@ -20,16 +22,22 @@ func init() {
 	registerHelper("stoppable", helperStoppable)
 }
 
-// helperStoppable says that it is ready, and then exits with the number of stop
-// signals that it got until its input ends; with "stubborn", it goes on until it
-// is killed.
+// helperStoppable says that it is ready, and then exits with a code that tells
+// which stop signal it got; with "stubborn", it goes on until it is killed, with
+// "count" until its input ends, and its code is then the number of signals.
 func helperStoppable(args []string) int {
 	stop := make(chan os.Signal, 100)
 	signal.Notify(stop, syscall.SIGTERM, syscall.SIGUSR1)
 	fmt.Println("ready")
-	if len(args) > 0 {
+	switch {
+	case len(args) > 0 && args[0] == "stubborn":
 		for range stop {
 		}
+	case len(args) > 0 && args[0] == "count":
+		<-stop
+		fmt.Println("stopping")
+		io.Copy(io.Discard, os.Stdin)
+		return 1 + len(stop)
 	}
 	switch <-stop {
 	case syscall.SIGTERM:
@@ -182,6 +190,50 @@ func TestShutdown(t *testing.T) {
 			t.Errorf("Shutdown: %v", err)
 		}
 	})
+}
+
+// One stop signal asks; a second one makes many programs give up on cleaning up.
+func TestShutdownSendsTheStopSignalOnce(t *testing.T) {
+	deadline(t, stuck)
+	c := helperCmd(t, "stoppable", "count")
+	stdin, err := c.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(stdout)
+	lines.Scan()
+	var callers sync.WaitGroup
+	callers.Go(func() { c.Shutdown(t.Context()) })
+	lines.Scan()
+	for range 5 {
+		waits := &tellingContext{Context: t.Context(), asked: make(chan struct{})}
+		callers.Go(func() { c.Shutdown(waits) })
+		<-waits.asked
+	}
+	stdin.Close()
+	callers.Wait()
+	if err := c.Wait(); err == nil || err.Error() != "exit status 1" {
+		t.Errorf("Wait: %v, want exit status 1 for one signal", err)
+	}
+}
+
+// A tellingContext tells when somebody waits for it.
+type tellingContext struct {
+	context.Context
+	asked chan struct{}
+	once  sync.Once
+}
+
+func (c *tellingContext) Done() <-chan struct{} {
+	c.once.Do(func() { close(c.asked) })
+	return c.Context.Done()
 }
 
 // The grace is over when the command is gone, also if it is a Cancel that waits

@@ -16,9 +16,10 @@ func (c *Cmd) Kill() error { return c.Signal(os.Kill) }
 // and never to another: not to a process that has got its id since.
 //
 // It returns nil only if the process was alive, [os.ErrProcessDone] once it has
-// exited, reaped or not, on every system, and an error that says
-// "exec: not started" before Start. Any goroutine may call it at any time. On
-// Windows, only [os.Kill] is implemented.
+// exited, reaped or not, and an error that says "exec: not started" before Start
+// has returned. Any goroutine may call it at any time. On Windows, only [os.Kill]
+// is implemented. (On Solaris, AIX and Plan 9 it cannot be seen that a process has
+// exited before it is reaped; until then the result is nil.)
 func (c *Cmd) Signal(sig os.Signal) error {
 	r := stateOf(c).current(c)
 	if r == nil {
@@ -41,7 +42,8 @@ func (c *Cmd) Terminate() error {
 	return r.signal(r.stop())
 }
 
-// SetStopSignal sets the signal that [Cmd.Terminate] and [Cmd.Shutdown] send.
+// SetStopSignal sets the signal that [Cmd.Terminate] and [Cmd.Shutdown] send; nil
+// stands for the default.
 // Like a field, it is to be set before the start; later it changes nothing.
 func (c *Cmd) SetStopSignal(sig os.Signal) {
 	c.set(func(s *settings) { s.stopSignal = sig })
@@ -51,16 +53,20 @@ func (c *Cmd) SetStopSignal(sig os.Signal) {
 // does, waits for the command to complete, and when ctx ends first, kills it
 // and waits for its death.
 //
-// It returns nil if the command ended by itself in time (how it ended is for
-// Wait to tell), and [context.Cause] of ctx if it had to be killed. It returns
-// the moment the command is gone. A descendant that holds the command's output
-// open can delay it, but no longer than ctx allows. If the process can be
-// killed by nobody but another user, the error says so.
+// It returns nil if no Shutdown had to kill the command (how it ended is for Wait
+// to tell), and [context.Cause] of ctx if it had to. It returns the moment the
+// command is gone. A descendant that holds the command's output open can delay
+// it, but by no more than ctx allows and 0.1 s; what is open then is closed by
+// Wait. If the process cannot be killed, because it belongs to another user, the
+// error says so.
 //
-// Any number of goroutines may call it, also after the command has exited; the
-// stop signal is sent once, and all get the same answer. It may be called from
-// c.Cancel.
+// Any number of goroutines may call it, also after the command has exited. The
+// stop signal is sent once, the first ctx that ends decides, and all get the same
+// answer. It may be called from c.Cancel. It panics if ctx is nil.
 func (c *Cmd) Shutdown(ctx context.Context) error {
+	if ctx == nil {
+		panic("nil Context")
+	}
 	r := stateOf(c).current(c)
 	if r == nil {
 		return errNotStarted

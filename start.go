@@ -23,7 +23,7 @@ func (c *Cmd) start(bound context.Context) error {
 		c.Err = r.in.Err // "exec: no command", which String shows
 	}
 	if err != nil {
-		s.startFailed()
+		s.startFailed(c, err)
 		return err
 	}
 	s.started(c, r)
@@ -48,7 +48,7 @@ func (s *state) newRun(c *Cmd) (*run, context.Context) {
 		stderr:    s.stderr,
 		lead:      make(chan struct{}, 1),
 		done:      make(chan struct{}),
-	}, s.ctx
+	}, s.context(c)
 }
 
 // start starts the process. Path lookup, environment, the checks of the command
@@ -60,6 +60,7 @@ func (s *state) newRun(c *Cmd) (*run, context.Context) {
 // CommandContext made, or os/exec's) is left to os/exec as it is.
 func (r *run) start(c *Cmd, own, bound context.Context) (err error) {
 	in := exec.Cmd(*c)
+	in.ProcessState = nil
 	r.foreign = own == nil && (c.Cancel != nil || c.WaitDelay != 0) && hasContext(&in)
 	var files childFiles
 	defer func() { files.close(err != nil) }()
@@ -71,11 +72,11 @@ func (r *run) start(c *Cmd, own, bound context.Context) (err error) {
 	hopeless := c.Err != nil || c.Path == ""
 	switch {
 	case r.foreign:
-		r.slow, r.patience, r.waitDelay = waitMayBlock(c.Std()), c.WaitDelay, 0
+		r.patience, r.waitDelay = c.WaitDelay, 0
 		in.Cancel = r.foreignCancel(c.Cancel)
 	case own != nil || bound != nil || c.Cancel == nil:
 		in.Cancel, in.WaitDelay = nil, 0
-		if len(r.pipes) > 0 {
+		if len(r.pipes) > 0 && (own != nil || !hasContext(&in)) {
 			// os/exec closes the pipes that it knows of when a start fails, and
 			// it could not be tried again.
 			in = *configuration(&in, own)
@@ -87,9 +88,10 @@ func (r *run) start(c *Cmd, own, bound context.Context) (err error) {
 		return startError(bound)
 	}
 	if !hopeless && !r.foreign && (own == nil || own.Err() == nil) {
-		if r.io, err = files.open(&in); err != nil {
+		if err = files.open(&in); err != nil {
 			return err
 		}
+		r.io = files.io
 	}
 	if !hopeless && (own == nil || own.Err() == nil) {
 		if err := r.prepareTree(&in); err != nil {

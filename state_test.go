@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -122,8 +123,8 @@ func TestStateGoesWithTheCommand(t *testing.T) {
 // A command that is kept holds no writer that its caller has dropped.
 func TestStateHoldsNoOutput(t *testing.T) {
 	deadline(t, stuck)
-	run := func(run func(*xexec.Cmd) error) (c *xexec.Cmd, gone chan struct{}) {
-		c, gone = helperCmd(t, "say", "o:something"), make(chan struct{})
+	run := func(c *xexec.Cmd, run func(*xexec.Cmd) error) (gone chan struct{}) {
+		gone = make(chan struct{})
 		w := &droppable{Buffer: new(bytes.Buffer)}
 		runtime.AddCleanup(w, func(gone chan struct{}) { close(gone) }, gone)
 		c.Stdout = w
@@ -134,10 +135,12 @@ func TestStateHoldsNoOutput(t *testing.T) {
 			t.Errorf("output: %q", w)
 		}
 		c.Stdout = nil // what the caller can drop
-		return c, gone
+		return gone
 	}
 	for name, f := range map[string]func(*xexec.Cmd) error{
-		"ours": (*xexec.Cmd).Run,
+		"our": (*xexec.Cmd).Run,
+		// With a context that only os/exec can name.
+		"os/exec's context and our": (*xexec.Cmd).Run,
 		"os/exec's": func(c *xexec.Cmd) error {
 			if err := c.Std().Start(); err != nil {
 				return err
@@ -145,7 +148,11 @@ func TestStateHoldsNoOutput(t *testing.T) {
 			return c.Wait()
 		},
 	} {
-		c, gone := run(f)
+		c := helperCmd(t, "say", "o:something")
+		if strings.Contains(name, "context") {
+			c = xexec.FromStd(stdHelperCmdContext(t.Context(), t, "say", "o:something"))
+		}
+		gone := run(c, f)
 		if !collected(func() bool {
 			select {
 			case <-gone:

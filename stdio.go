@@ -1,12 +1,10 @@
 package xexec
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"os"
 	"os/exec"
-	"strconv"
 	"sync"
 	"time"
 )
@@ -16,6 +14,7 @@ type childFiles struct {
 	child  []*os.File  // the child's ends, closed once it has been started
 	parent []io.Closer // the parent's, closed if it could not be
 	lent   *pipeReader // another command's output, given on as Stdin
+	io     *copying    // what is to be copied, nil if nothing
 }
 
 func (f *childFiles) close(failed bool) {
@@ -38,29 +37,37 @@ func (f *childFiles) addPipe(p pipe) {
 	f.parent = append(f.parent, p.parent)
 }
 
-// open replaces in's Stdin, Stdout and Stderr by files. It returns what has to
-// be copied, nil if nothing.
-func (f *childFiles) open(in *exec.Cmd) (*copying, error) {
-	io := newCopying()
-	stdin, err := f.reader(in.Stdin, io)
+// open replaces in's Stdin, Stdout and Stderr by files.
+func (f *childFiles) open(in *exec.Cmd) error {
+	stdin, err := f.reader(in.Stdin)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	stdout, err := f.writer(in.Stdout, io)
+	stdout, err := f.writer(in.Stdout)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	stderr := stdout
 	if in.Stderr == nil || !same(in.Stderr, in.Stdout) {
-		if stderr, err = f.writer(in.Stderr, io); err != nil {
-			return nil, err
+		if stderr, err = f.writer(in.Stderr); err != nil {
+			return err
 		}
 	}
 	in.Stdin, in.Stdout, in.Stderr = stdin, stdout, stderr
-	if len(io.todo) == 0 {
-		return nil, nil
+	return nil
+}
+
+// copy adds something to be copied.
+func (f *childFiles) copy(end *os.File, output bool, fn func() error) {
+	if f.io == nil {
+		f.io = &copying{
+			written: make(chan struct{}),
+			all:     make(chan struct{}),
+			todo:    make([]func(), 0, 3),
+			ends:    make([]*os.File, 0, 3),
+		}
 	}
-	return io, nil
+	f.io.add(end, output, fn)
 }
 
 // same reports whether a and b are equal. Values that cannot be compared are not.
@@ -70,7 +77,7 @@ func same(a, b any) bool {
 }
 
 // reader returns the child's end for a Stdin.
-func (f *childFiles) reader(in io.Reader, todo *copying) (*os.File, error) {
+func (f *childFiles) reader(in io.Reader) (*os.File, error) {
 	switch in := in.(type) {
 	case nil:
 		return null.open(os.O_RDONLY)
@@ -91,7 +98,7 @@ func (f *childFiles) reader(in io.Reader, todo *copying) (*os.File, error) {
 	}
 	f.child = append(f.child, r)
 	f.parent = append(f.parent, w)
-	todo.add(w, false, func() error {
+	f.copy(w, false, func() error {
 		_, err := io.Copy(w, in)
 		if isHangup(err) {
 			err = nil // the command need not read it all (golang/go#9173)
@@ -105,7 +112,7 @@ func (f *childFiles) reader(in io.Reader, todo *copying) (*os.File, error) {
 }
 
 // writer returns the child's end for a Stdout or Stderr.
-func (f *childFiles) writer(out io.Writer, todo *copying) (*os.File, error) {
+func (f *childFiles) writer(out io.Writer) (*os.File, error) {
 	switch out := out.(type) {
 	case nil:
 		return null.open(os.O_WRONLY)
@@ -118,7 +125,7 @@ func (f *childFiles) writer(out io.Writer, todo *copying) (*os.File, error) {
 	}
 	f.child = append(f.child, w)
 	f.parent = append(f.parent, r)
-	todo.add(r, true, func() error {
+	f.copy(r, true, func() error {
 		_, err := io.Copy(out, r)
 		r.Close() // if the writer failed, let the command see it
 		return err
@@ -173,10 +180,6 @@ type copying struct {
 	deadline time.Time // if set, when to cut it off
 	cut      bool      // that has been done
 	grace    time.Time // and until when the Stdin reader is waited for
-}
-
-func newCopying() *copying {
-	return &copying{written: make(chan struct{}), all: make(chan struct{})}
 }
 
 // add adds a goroutine that runs fn, which uses the parent's end of a pipe.
@@ -305,55 +308,6 @@ func (c *copying) error() error {
 		return ErrWaitDelay
 	}
 	return c.err
-}
-
-// A capture collects output for Output and CombinedOutput.
-type capture struct{ bytes.Buffer }
-
-// A prefixSuffix keeps the first and the last keep bytes written to it.
-type prefixSuffix struct {
-	prefix  []byte
-	suffix  []byte // a ring, once it is full
-	next    int    // where in the ring the oldest byte is
-	skipped int64
-}
-
-const keep = 32 << 10
-
-func (s *prefixSuffix) Write(p []byte) (int, error) {
-	n := len(p)
-	p = fill(&s.prefix, p)
-	if over := len(p) - keep; over > 0 {
-		s.skipped += int64(over)
-		p = p[over:]
-	}
-	p = fill(&s.suffix, p)
-	for len(p) > 0 {
-		m := copy(s.suffix[s.next:], p)
-		s.next = (s.next + m) % keep
-		s.skipped += int64(m)
-		p = p[m:]
-	}
-	return n, nil
-}
-
-// fill appends to dst what it still has room for, and returns the rest.
-func fill(dst *[]byte, p []byte) []byte {
-	n := min(len(p), keep-len(*dst))
-	*dst = append(*dst, p[:n]...)
-	return p[n:]
-}
-
-// Bytes returns what was kept, with a note where something was left out.
-func (s *prefixSuffix) Bytes() []byte {
-	if s.skipped == 0 {
-		return append(s.prefix, s.suffix...)
-	}
-	b := append(s.prefix, "\n... omitting "...)
-	b = strconv.AppendInt(b, s.skipped, 10)
-	b = append(b, " bytes ...\n"...)
-	b = append(b, s.suffix[s.next:]...)
-	return append(b, s.suffix[:s.next]...)
 }
 
 // reusable reports whether os/exec's failed Start has left in's files open, so

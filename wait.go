@@ -35,8 +35,11 @@ func (c *Cmd) Wait() error {
 // WaitContext is like [Cmd.Wait], but returns [context.Cause] of ctx if that
 // ends first. It then has ended only this call: the command runs on, and can be
 // waited for again. A command that is already complete wins over a ctx that is
-// already done.
+// already done. It panics if ctx is nil.
 func (c *Cmd) WaitContext(ctx context.Context) error {
+	if ctx == nil {
+		panic("nil Context")
+	}
 	r := stateOf(c).current(c)
 	if r == nil {
 		return errNotStarted
@@ -68,10 +71,12 @@ func (c *Cmd) TryWait() (done bool, err error) {
 }
 
 // Done returns a channel that is closed when Wait would return at once. It
-// counts as waiting for the command: when it exits, it is reaped.
+// counts as waiting for the command: a goroutine does it until the command is
+// complete, and reaps it when it exits.
 //
 // Called before the start, the channel is that of the command once it is
-// started, and is closed if the start fails.
+// started here, and is closed if the start fails (Wait then says that it was not
+// started).
 func (c *Cmd) Done() <-chan struct{} {
 	return stateOf(c).doneChan(c)
 }
@@ -83,7 +88,6 @@ type run struct {
 	pid     int
 	in      exec.Cmd // what os/exec started for us
 	foreign bool     // os/exec has the standard I/O and CommandContext's context
-	slow    bool     // and its Wait may block after the exit
 
 	published chan struct{} // if not nil, closed when Cmd.Process is set
 	rich      bool          // was bound to a context by StartContext
@@ -245,48 +249,6 @@ func (r *run) exitSeen(look bool) (seen, unobservable bool) {
 	return r.exited, r.unobservable
 }
 
-// awaitExit blocks until the process has exited, without reaping it, or until
-// cancel is closed first: it then returns false. The caller leads.
-func (r *run) awaitExit(cancel <-chan struct{}) bool {
-	if seen, unobservable := r.exitSeen(false); seen || unobservable {
-		return true
-	}
-	var err error
-	if cancel == nil {
-		_, err = observe(r.proc, r.pid, true)
-	} else {
-		select {
-		case <-r.observer.start(r):
-			err = r.observer.err
-		case <-cancel:
-			return false
-		}
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.exited, r.unobservable = err == nil, err != nil
-	return true
-}
-
-// An observer is a goroutine that watches for the exit in the place of waiters
-// who may leave before it.
-type observer struct {
-	once sync.Once
-	done chan struct{}
-	err  error
-}
-
-func (o *observer) start(r *run) <-chan struct{} {
-	o.once.Do(func() {
-		o.done = make(chan struct{})
-		go func() {
-			defer close(o.done)
-			_, o.err = observe(r.proc, r.pid, true)
-		}()
-	})
-	return o.done
-}
-
 // reap takes the exit status of a process that has exited, and whose tree has
 // ended. The caller holds steps; r.exited is set, and r.fate.over for a tree, so
 // no signal is on its way.
@@ -296,11 +258,14 @@ func (r *run) reap() {
 	if r.foreign {
 		r.takePipes() // before os/exec closes them
 	}
-	if r.slow {
+	std := r.stdCmd()
+	if r.wasReaped() {
+		return
+	}
+	if r.foreign && waitMayBlock(std) {
 		r.reapInBackground()
 		return
 	}
-	std := r.stdCmd()
 	r.exitErr = std.Wait()
 	r.setState(std.ProcessState)
 	r.phase = exited
@@ -311,15 +276,45 @@ func (r *run) reap() {
 // the means, a process that was released). Signals to that are as safe as
 // os.Process makes them. The caller holds steps.
 func (r *run) reapInBackground() {
+	if r.wasReaped() {
+		return
+	}
 	r.phase, r.reaped = reaping, make(chan struct{})
 	go r.reapWith(r.stdCmd())
 }
 
+// wasReaped reports whether os/exec's Wait was called for the same struct, and
+// takes its result. The caller holds steps.
+func (r *run) wasReaped() bool {
+	if !r.reapedElsewhere() {
+		return false
+	}
+	r.setExited()
+	r.settle()
+	r.closeTree()
+	r.processState = r.cmd.Value().ProcessState
+	if !r.processState.Success() {
+		r.exitErr = &ExitError{ProcessState: r.processState}
+	}
+	r.phase = exited
+	return true
+}
+
+func (r *run) reapedElsewhere() bool {
+	c := r.cmd.Value()
+	return c != nil && c.ProcessState != nil && c.Process == r.proc
+}
+
+func (r *run) setExited() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.exited = true
+}
+
+// reapWith lets os/exec's Wait, which may block, reap the process.
 func (r *run) reapWith(std *exec.Cmd) {
 	err := std.Wait()
-	r.mu.Lock()
-	r.exited = true
-	r.mu.Unlock()
+	r.setExited()
 	r.settle()
 	r.closeTree()
 	r.steps.Lock()
@@ -343,7 +338,7 @@ func (r *run) stdCmd() *exec.Cmd {
 
 func (r *run) setState(state *os.ProcessState) {
 	r.processState = state
-	if c := r.cmd.Value(); c != nil && c.ProcessState != state {
+	if c := r.cmd.Value(); c != nil && c.ProcessState == nil {
 		c.ProcessState = state
 	}
 }
