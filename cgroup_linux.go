@@ -171,8 +171,12 @@ func (g *cgroup) procs() (pids []int) {
 	return pids
 }
 
-// remove removes the cgroup and what was made below it. It is empty.
+// remove removes the cgroup and what was made below it, after killing those whom
+// nobody has waited for.
 func (g *cgroup) remove() {
+	if g.populated() {
+		g.kill()
+	}
 	walk(g.dir.Name(), func(dir string) { syscall.Rmdir(dir) })
 	g.dir.Close()
 }

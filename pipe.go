@@ -92,7 +92,7 @@ func (p *pipeReader) readFile(b []byte) (n int, err error, done bool) {
 		n, err = p.file.Read(b)
 		done = n > 0 || err == nil || err == io.EOF || !p.isTaking()
 		if done && n == 0 && err != nil && err != io.EOF && p.isClosed() {
-			err = p.errClosed() // not how Close made it stop
+			err = p.errClosed() // Windows says that the read was cancelled
 		}
 	}
 	p.reading.Unlock()

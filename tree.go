@@ -139,6 +139,7 @@ type treeState struct {
 	killed     bool      // it has been killed as a whole
 	restKilled bool      // that ended the time of those who had outlived the leader
 	over       bool
+	closed     bool          // nothing of it is held any more
 	lookCost   time.Duration // of the last look at who is left
 }
 
@@ -242,6 +243,10 @@ func (r *run) treeEnded() bool {
 	if r.tree == nil || r.fate.over {
 		return true
 	}
+	if r.reapedElsewhere() {
+		r.fate.over = true // the group's id is not ours any more
+		return true
+	}
 	began := time.Now()
 	alive := r.tree.alive(r.proc)
 	r.fate.lookCost = time.Since(began)
@@ -276,17 +281,14 @@ func (r *run) linger(cancel <-chan struct{}) bool {
 	}
 }
 
-// closeTree gives back what the tree needed of the system. The caller holds
-// r.steps.
+// closeTree gives back what the tree needed of the system. Where it could not be
+// seen that the leader has exited, and the leader is reaped, a cgroup and a job
+// still end those who are left. It is called as often as one likes.
 func (r *run) closeTree() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.tree == nil {
-		return
+	if r.tree != nil && !r.fate.closed {
+		r.fate.over, r.fate.closed = true, true
+		r.tree.close()
 	}
-	if !r.fate.over && r.proc != nil { // it was not to be seen that the leader has exited
-		r.tree.kill(r.proc)
-	}
-	r.fate.over = true
-	r.tree.close()
 }

@@ -2,33 +2,42 @@ package xexec
 
 import (
 	"encoding/binary"
-	"unsafe"
+	"math/bits"
 
 	"golang.org/x/sys/unix"
 )
 
-// groupMembers returns the processes of the group that have not exited. See
-// sysctl(3), KERN_PROC_PGRP, and struct kinfo_proc in <sys/user.h>, which begins
-// with its own size, another int and eight pointers before the process id.
+// groupMembers returns the processes that have not exited of a group whose leader
+// is a zombie, nothing if it is not: then it has been reaped. See sysctl(3),
+// KERN_PROC_PGRP, and struct kinfo_proc in <sys/user.h>: its own size, another
+// int, eight pointers, the process id. It cannot tell on 32-bit systems, where
+// the struct is another.
 func groupMembers(pgid int) (pids []int) {
+	if bits.UintSize != 64 {
+		return nil
+	}
 	const (
-		pointer = int(unsafe.Sizeof(uintptr(0)))
-		pidAt   = 2*4 + 8*pointer
-		statAt  = 388 // on 64-bit systems
-		zombie  = 5   // SZOMB, <sys/proc.h>
+		pidAt  = 2*4 + 8*8
+		statAt = 388
+		zombie = 5 // SZOMB, <sys/proc.h>
 	)
+	led := false
 	b, _ := unix.SysctlRaw("kern.proc.pgrp", pgid)
 	for len(b) > statAt {
 		size := int(binary.NativeEndian.Uint32(b))
 		if size <= statAt || size > len(b) {
-			return pids
+			return nil
 		}
-		pid := int(binary.NativeEndian.Uint32(b[pidAt:]))
-		// On 32-bit systems, a zombie that its parent does not reap counts.
-		if pid != pgid && (pointer != 8 || b[statAt] != zombie) {
+		switch pid := int(binary.NativeEndian.Uint32(b[pidAt:])); {
+		case b[statAt] != zombie:
 			pids = append(pids, pid)
+		case pid == pgid:
+			led = true
 		}
 		b = b[size:]
+	}
+	if !led {
+		return nil
 	}
 	return pids
 }

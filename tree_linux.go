@@ -117,7 +117,7 @@ func signalGroup(p *os.Process, sig syscall.Signal) error {
 		})
 	}
 	if handleErr == os.ErrNoHandle {
-		if handleErr = unreaped(p.Pid); handleErr == nil {
+		if handleErr = unreaped(p); handleErr == nil {
 			err = syscall.Kill(-p.Pid, sig)
 		}
 	}
@@ -150,10 +150,14 @@ var groupByPidfd = sync.OnceValue(func() bool {
 	return works
 })
 
-// unreaped returns an error if pid is not a child of ours, alive or a zombie.
-func unreaped(pid int) error {
+// unreaped returns an error if p is not a child of ours, alive or a zombie. That
+// os.Process has reaped it, it knows; that another wait has, the kernel.
+func unreaped(p *os.Process) error {
+	if err := p.Signal(syscall.Signal(0)); err != nil && err != syscall.EPERM {
+		return err
+	}
 	for {
-		err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
+		err := unix.Waitid(unix.P_PID, p.Pid, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
 		switch err {
 		case nil:
 			return nil

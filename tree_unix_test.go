@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -26,6 +27,10 @@ type treeTest struct {
 }
 
 var treeTests atomic.Int64
+
+func init() {
+	registerHelper("bulky", helperBulky)
+}
 
 // eachTreeKind runs a test for every kind of tree that can be had here.
 func eachTreeKind(t *testing.T, test func(t *treeTest)) {
@@ -173,6 +178,45 @@ func TestTreeEndsWithItsLeader(t *testing.T) {
 	})
 }
 
+// helperBulky listens, and has memory enough for its death to take a while.
+//
+//go:norace
+func helperBulky([]string) int {
+	bulk, err := syscall.Mmap(-1, 0, 256<<20, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	for i := 0; i < len(bulk); i += 4096 {
+		bulk[i] = 1
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	fmt.Println(l.Addr())
+	os.Stdout.Close() // for Wait not to wait for that
+	select {}
+}
+
+// When Wait returns, the others are not only being killed, but gone: their ports
+// are free.
+func TestWaitReturnsWhenTheTreeIsGone(t *testing.T) {
+	eachTreeKind(t, func(t *treeTest) {
+		exe, argv := needHelper(t, "bulky")
+		c := t.sh(`"$@" & wait`, append([]string{exe}, argv...)...)
+		out := t.start(c)
+		c.Process.Kill()
+		c.Wait()
+		l, err := net.Listen("tcp", strings.TrimSpace(out.String()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Close()
+	})
+}
+
 func TestShutdownOfTree(t *testing.T) {
 	after := func(d time.Duration) context.Context {
 		ctx, cancel := context.WithTimeout(context.Background(), d)
@@ -295,7 +339,7 @@ func TestSignalWhenOnlyTheRestIsLeft(t *testing.T) {
 	eachTreeKind(t, func(t *treeTest) {
 		c := t.sh("sleep 50 & echo ready")
 		t.start(c)
-		eventually(t, "the leader exits", func() bool { return zombie(c.Pid()) })
+		waitUntil(t, "the leader exits", func() bool { return zombie(c.Pid()) })
 		if n := len(marked(t.mark)); n != 1 {
 			t.Errorf("%d processes are alive", n)
 		}
@@ -305,7 +349,7 @@ func TestSignalWhenOnlyTheRestIsLeft(t *testing.T) {
 		if err := c.Kill(); err != nil {
 			t.Errorf("Kill: %v", err)
 		}
-		eventually(t, "os.ErrProcessDone", func() bool { return c.Kill() == os.ErrProcessDone })
+		waitUntil(t, "os.ErrProcessDone", func() bool { return c.Kill() == os.ErrProcessDone })
 		t.gone()
 		if err := c.Wait(); err != nil || c.Cause() != nil {
 			t.Errorf("Wait: %v, cause %v", err, c.Cause())
@@ -320,9 +364,9 @@ func TestContextEndsWhenOnlyTheRestIsLeft(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		c := t.shContext(ctx, "sleep 50 & echo ready")
 		t.start(c)
-		eventually(t, "the leader exits", func() bool { return zombie(c.Pid()) })
+		waitUntil(t, "the leader exits", func() bool { return zombie(c.Pid()) })
 		cancel()
-		eventually(t, "the rest is gone", func() bool { return marked(t.mark) == nil })
+		waitUntil(t, "the rest is gone", func() bool { return marked(t.mark) == nil })
 		if err := c.Wait(); err != nil || c.Cause() != nil {
 			t.Errorf("Wait: %v, cause %v", err, c.Cause())
 		}

@@ -181,11 +181,11 @@ func TestJobIsKilled(t *testing.T) {
 			case "context":
 				cancel()
 			default:
-				eventually(t, "the leader exits", func() bool { return f.alive() == familySize-1 })
+				waitUntil(t, "the leader exits", func() bool { return f.alive() == familySize-1 })
 				if err := c.Kill(); err != nil {
 					t.Error(err)
 				}
-				eventually(t, "os.ErrProcessDone", func() bool { return c.Kill() == os.ErrProcessDone })
+				waitUntil(t, "os.ErrProcessDone", func() bool { return c.Kill() == os.ErrProcessDone })
 			}
 			err := c.Wait()
 			f.gone()
@@ -376,7 +376,7 @@ func TestKillOnParentExit(t *testing.T) {
 			if !hasEnded(t, f.handles[familySize-1], time.Second) {
 				t.Error("the leader lives on")
 			}
-			eventually(t, "the right number is alive", func() bool { return f.alive() == test.alive })
+			waitUntil(t, "the right number is alive", func() bool { return f.alive() == test.alive })
 			for _, h := range f.handles {
 				windows.TerminateProcess(h, 1)
 			}

@@ -287,18 +287,23 @@ func (r *run) reapInBackground() {
 // wasReaped reports whether os/exec's Wait was called for the same struct, and
 // takes its result. The caller holds steps.
 func (r *run) wasReaped() bool {
-	c := r.cmd.Value()
-	if c == nil || c.ProcessState == nil || c.Process != r.proc {
+	if !r.reapedElsewhere() {
 		return false
 	}
 	r.setExited()
 	r.settle()
-	r.processState = c.ProcessState
+	r.closeTree()
+	r.processState = r.cmd.Value().ProcessState
 	if !r.processState.Success() {
 		r.exitErr = &ExitError{ProcessState: r.processState}
 	}
 	r.phase = exited
 	return true
+}
+
+func (r *run) reapedElsewhere() bool {
+	c := r.cmd.Value()
+	return c != nil && c.ProcessState != nil && c.Process == r.proc
 }
 
 func (r *run) setExited() {
