@@ -111,7 +111,7 @@ func TestKillOnParentExitSparesChildrenOfThreads(t *testing.T) {
 		}
 		threads.Wait()
 		for _, tid := range tids {
-			waitUntil(t, "the thread has ended", func() bool {
+			eventually(t, "the thread has ended", func() bool {
 				return unix.Tgkill(os.Getpid(), tid, 0) == syscall.ESRCH
 			})
 		}

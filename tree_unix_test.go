@@ -339,7 +339,7 @@ func TestSignalWhenOnlyTheRestIsLeft(t *testing.T) {
 	eachTreeKind(t, func(t *treeTest) {
 		c := t.sh("sleep 50 & echo ready")
 		t.start(c)
-		waitUntil(t, "the leader exits", func() bool { return zombie(c.Pid()) })
+		eventually(t, "the leader exits", func() bool { return zombie(c.Pid()) })
 		if n := len(marked(t.mark)); n != 1 {
 			t.Errorf("%d processes are alive", n)
 		}
@@ -349,7 +349,7 @@ func TestSignalWhenOnlyTheRestIsLeft(t *testing.T) {
 		if err := c.Kill(); err != nil {
 			t.Errorf("Kill: %v", err)
 		}
-		waitUntil(t, "os.ErrProcessDone", func() bool { return c.Kill() == os.ErrProcessDone })
+		eventually(t, "os.ErrProcessDone", func() bool { return c.Kill() == os.ErrProcessDone })
 		t.gone()
 		if err := c.Wait(); err != nil || c.Cause() != nil {
 			t.Errorf("Wait: %v, cause %v", err, c.Cause())
@@ -364,9 +364,9 @@ func TestContextEndsWhenOnlyTheRestIsLeft(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		c := t.shContext(ctx, "sleep 50 & echo ready")
 		t.start(c)
-		waitUntil(t, "the leader exits", func() bool { return zombie(c.Pid()) })
+		eventually(t, "the leader exits", func() bool { return zombie(c.Pid()) })
 		cancel()
-		waitUntil(t, "the rest is gone", func() bool { return marked(t.mark) == nil })
+		eventually(t, "the rest is gone", func() bool { return marked(t.mark) == nil })
 		if err := c.Wait(); err != nil || c.Cause() != nil {
 			t.Errorf("Wait: %v, cause %v", err, c.Cause())
 		}
