@@ -49,8 +49,10 @@ func TestOlderKernels(t *testing.T) {
 	for _, name := range []string{"no pidfd", "no pidfd groups"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			deadline(t, 2*stuck)
-			out, err := sandboxCmd(t, name, "-run=Tree|OnlyTheRest|LeaderOnly").CombinedOutput()
+			deadline(t, 4*stuck)
+			c := sandboxCmd(t, name, "-run=Tree|OnlyTheRest|LeaderOnly")
+			c.Env = append(os.Environ(), "XEXEC_RACE_ROUNDS=5")
+			out, err := c.CombinedOutput()
 			if err != nil {
 				t.Errorf("%v\n%s", err, out)
 			}

@@ -24,7 +24,7 @@ func raceRounds() int {
 	if testing.Short() {
 		return 10
 	}
-	return 100
+	return 25
 }
 
 // TestForkingTreeFromManyGoroutines ends trees of fifty processes that fork all
@@ -41,8 +41,10 @@ func TestForkingTreeFromManyGoroutines(t *testing.T) {
 	for _, kind := range treeKinds() {
 		t.Run(kind.String(), func(t *testing.T) {
 			t.Parallel()
-			deadline(t, time.Duration(raceRounds()+50)*time.Second)
+			round := time.AfterFunc(stuck, func() { panic(t.Name() + ": a round is stuck") })
+			defer round.Stop()
 			for range raceRounds() {
+				round.Reset(stuck)
 				tt := newTreeTest(t, kind)
 				ctx, cancel := context.WithCancel(context.Background())
 				c := tt.shContext(ctx, forkers)
