@@ -71,6 +71,7 @@ func expectNoPoller(t testing.TB) {
 }
 
 func TestWaitContextThatEndsLeavesNothingBehind(t *testing.T) {
+	needPoller(t)
 	deadline(t, stuck)
 	c := startSleep(t)
 	before := takeStock()
@@ -103,6 +104,7 @@ func TestWaitContextThatEndsLeavesNothingBehind(t *testing.T) {
 // The first waits block, and those beyond use the poller, where they stay until
 // their own child exits.
 func TestWaitsBeyondTheFirstArePolled(t *testing.T) {
+	needPoller(t)
 	deadline(t, stuck)
 	const n = xexec.MaxThreads + 20
 	var waiters sync.WaitGroup
@@ -132,6 +134,7 @@ func TestWaitsBeyondTheFirstArePolled(t *testing.T) {
 }
 
 func TestThousandWaitersOfOneChild(t *testing.T) {
+	needPoller(t)
 	deadline(t, stuck)
 	c := startSleep(t)
 	const n = 1000
@@ -164,6 +167,7 @@ func TestThousandWaitersOfOneChild(t *testing.T) {
 // Waits come to an empty poller while the last one leaves, and contexts end
 // while the child does.
 func TestPollerComesAndGoes(t *testing.T) {
+	needPoller(t)
 	deadline(t, stuck)
 	rounds := 30
 	if testing.Short() {
@@ -216,6 +220,7 @@ func spin(n int) {
 // What others do with the os.Process while the poller has its descriptor does
 // not make the wait hang, and does not let another file have the number.
 func TestProcessTakenFromAPolledWait(t *testing.T) {
+	needPoller(t)
 	deadline(t, stuck)
 	for name, take := range map[string]func(c *xexec.Cmd){
 		"Release":      func(c *xexec.Cmd) { c.Process.Release() },
@@ -254,6 +259,7 @@ func TestProcessTakenFromAPolledWait(t *testing.T) {
 
 // Two Cmds with one Process cannot both register it.
 func TestOneProcessInTwoPolledWaits(t *testing.T) {
+	needPoller(t)
 	deadline(t, stuck)
 	c := startSleep(t)
 	d := &xexec.Cmd{Process: c.Process}
@@ -276,6 +282,7 @@ func TestOneProcessInTwoPolledWaits(t *testing.T) {
 
 // A descriptor of the poller's is not passed on to a child.
 func TestPollerIsNotInherited(t *testing.T) {
+	needPoller(t)
 	deadline(t, stuck)
 	c := startSleep(t)
 	ctx, cancel := context.WithCancel(t.Context())
