@@ -197,11 +197,12 @@ func (f *performance) direct(done chan<- struct{}) {
 	}
 	n, _ := f.ready.Read(make([]byte, 1)) // else it has died, or was not started
 	if n == 1 {
-		f.closeOurs()
 		f.directReady()
 	}
-	f.ready.Read(make([]byte, 1)) // the end: the child is gone
-	f.openGate()
+	if f.method == "start" {
+		f.ready.Read(make([]byte, 1)) // the end: the child is gone
+		f.openGate()
+	}
 	if f.held == "early" {
 		f.letHeldGo()
 	}

@@ -85,7 +85,8 @@ func TestTooManyOpenFilesAtEveryStep(t *testing.T) {
 					break
 				}
 				failed++
-				if !errors.Is(err, syscall.EMFILE) || c.Process != nil {
+				// In the child, dup3 says EBADF of a number that is too high.
+				if !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.EBADF) || c.Process != nil {
 					t.Errorf("with %d: %v, Process %v", limit, err, c.Process)
 				}
 				if n := descriptors(); n != before {

@@ -49,7 +49,7 @@ func TestRandomCommandsBehaveAsUnderOsExec(t *testing.T) {
 	t.Parallel()
 	needHelper(t, "held")
 	cases := 2000
-	if raceDetector {
+	if raceEnabled {
 		cases = 400 // each child takes five times as long
 	}
 	if testing.Short() || os.Getenv(withoutEnv) != "" {

@@ -56,7 +56,7 @@ var (
 func TestRandomInterleavingsKeepTheInvariants(t *testing.T) {
 	t.Parallel()
 	runs := 240
-	if testing.Short() || raceDetector {
+	if testing.Short() || raceEnabled {
 		runs = 60
 	}
 	runs, seed := fromEnv(t, randomEnv, runs), fromEnv(t, seedEnv, int(time.Now().UnixNano()%1e9))
@@ -146,11 +146,6 @@ func newModel(t testing.TB, rnd *rand.Rand) *model {
 	return m
 }
 
-func (m *model) errorf(format string, args ...any) {
-	m.t.Helper()
-	m.t.Errorf(format, args...)
-}
-
 func (m *model) note(what string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -163,13 +158,13 @@ func (m *model) start() {
 	switch {
 	case err == nil:
 		if before || m.starts.Add(1) > 1 {
-			m.errorf("a second Start succeeds")
+			m.t.Errorf("a second Start succeeds")
 		}
 		m.started.Store(true)
 	case err == context.Canceled && m.starts.Add(1) == 1:
 		m.failed.Store(true)
 	case err.Error() != "exec: already started":
-		m.errorf("Start: %v", err)
+		m.t.Errorf("Start: %v", err)
 	}
 }
 
@@ -180,7 +175,7 @@ func (m *model) unstarted(what string, err error, before bool) bool {
 		return false
 	}
 	if before && !m.failed.Load() {
-		m.errorf("%s: %v, after Start has returned", what, err)
+		m.t.Errorf("%s: %v, after Start has returned", what, err)
 	}
 	return true
 }
@@ -211,19 +206,21 @@ func (m *model) step(rnd *rand.Rand) {
 		m.checkCause(reaped)
 	case "pid":
 		if pid := m.c.Pid(); (pid > 0) != started && started {
-			m.errorf("Pid: %d", pid)
+			m.t.Errorf("Pid: %d", pid)
 		}
 	case "clone":
 		d := m.c.Clone()
 		if d.Pid() != 0 || d.Kill() == nil {
-			m.errorf("the clone is started")
+			m.t.Errorf("the clone is started")
 		}
 	case "cancel":
 		m.cancel(errModelContext)
 	case "exit":
 		m.exit()
 	case "look":
-		_ = m.c.String()
+		if started { // it reads fields, and a Start that fails writes Err
+			_ = m.c.String()
+		}
 	case "wait":
 		m.waited(call, m.c.Wait(), started)
 	case "try":
@@ -238,13 +235,14 @@ func (m *model) step(rnd *rand.Rand) {
 		if err := m.c.WaitContext(ctx); err != errCause {
 			m.waited(call, err, started)
 		} else if reaped {
-			m.errorf("WaitContext of a complete command: %v", err)
+			m.t.Errorf("WaitContext of a complete command: %v", err)
 		}
 	case "done":
 		m.checkDone(reaped)
 	case "done-wait":
 		<-m.c.Done()
-		if m.waited(call, m.c.Wait(), started); !m.reaped.Load() {
+		m.waited(call, m.c.Wait(), started)
+		if !m.reaped.Load() {
 			m.hopeless.Store(true)
 		}
 	case "shutdown":
@@ -264,13 +262,13 @@ func (m *model) signalled(what string, err error, started, gone bool) {
 	case m.unstarted(what, err, started):
 	case err == os.ErrProcessDone:
 		if state := processState(m.c.Pid()); state != "" && state != "Z" && state != "X" {
-			m.errorf("%s: %v, and the process is in state %s", what, err, state)
+			m.t.Errorf("%s: %v, and the process is in state %s", what, err, state)
 		}
 		m.gone.Store(true)
 	case err != nil:
-		m.errorf("%s: %v", what, err)
+		m.t.Errorf("%s: %v", what, err)
 	case gone:
-		m.errorf("%s succeeds after the exit", what)
+		m.t.Errorf("%s succeeds after the exit", what)
 	}
 }
 
@@ -280,11 +278,11 @@ func (m *model) waited(what string, err error, started bool) {
 		return
 	}
 	if m.quiet {
-		m.errorf("%s in a model in which nobody waits", what)
+		m.t.Errorf("%s in a model in which nobody waits", what)
 	}
 	m.mu.Lock()
 	if m.reaped.Load() && err != m.result {
-		m.errorf("%s: %v, another Wait: %v", what, err, m.result)
+		m.t.Errorf("%s: %v, another Wait: %v", what, err, m.result)
 	}
 	m.result = err
 	m.gone.Store(true)
@@ -292,16 +290,16 @@ func (m *model) waited(what string, err error, started bool) {
 	m.mu.Unlock()
 
 	if m.c.ProcessState == nil {
-		m.errorf("no ProcessState after %s", what)
+		m.t.Errorf("no ProcessState after %s", what)
 	}
 	if state := processState(m.c.Pid()); state == "Z" && isOurs(m.c.Pid()) {
-		m.errorf("a zombie after %s", what)
+		m.t.Errorf("a zombie after %s", what)
 	}
 	if done, again := m.c.TryWait(); !done || again != err {
-		m.errorf("TryWait after %s: %v, %v", what, done, again)
+		m.t.Errorf("TryWait after %s: %v, %v", what, done, again)
 	}
 	if again := m.c.WaitContext(ended); again != err {
-		m.errorf("WaitContext after %s: %v", what, again)
+		m.t.Errorf("WaitContext after %s: %v", what, again)
 	}
 	m.checkDone(true)
 	m.checkCause(true)
@@ -315,11 +313,11 @@ func (m *model) tried(started, gone, reaped bool) {
 	case done:
 		m.waited("TryWait", err, started)
 	case err != nil:
-		m.errorf("TryWait: not done, %v", err)
+		m.t.Errorf("TryWait: not done, %v", err)
 	case reaped:
-		m.errorf("TryWait: not done, after Wait")
+		m.t.Errorf("TryWait: not done, after Wait")
 	case gone && m.plain:
-		m.errorf("TryWait: not done, after the exit of a command that copies nothing")
+		m.t.Errorf("TryWait: not done, after the exit of a command that copies nothing")
 	}
 }
 
@@ -329,11 +327,11 @@ func (m *model) checkDone(reaped bool) {
 		if done, err := m.c.TryWait(); !done && err != nil {
 			m.hopeless.Store(true)
 		} else if !done {
-			m.errorf("Done is closed, and TryWait says not done")
+			m.t.Errorf("Done is closed, and TryWait says not done")
 		}
 	default:
 		if reaped {
-			m.errorf("Done is open after Wait")
+			m.t.Errorf("Done is open after Wait")
 		}
 	}
 }
@@ -346,7 +344,7 @@ func (m *model) checkCause(reaped bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.causes++; m.causes > 1 && cause != m.cause {
-		m.errorf("Cause: %v, before: %v", cause, m.cause)
+		m.t.Errorf("Cause: %v, before: %v", cause, m.cause)
 	}
 	m.cause = cause
 }
@@ -356,12 +354,12 @@ func (m *model) shutDown(err error, started bool) {
 		return
 	}
 	if err != nil && err != errModelShutdown {
-		m.errorf("Shutdown: %v", err)
+		m.t.Errorf("Shutdown: %v", err)
 	}
 	m.mu.Lock()
 	m.shutdowns = append(m.shutdowns, err)
 	if err != m.shutdowns[0] {
-		m.errorf("Shutdown: %v, another one: %v", err, m.shutdowns[0])
+		m.t.Errorf("Shutdown: %v, another one: %v", err, m.shutdowns[0])
 	}
 	m.mu.Unlock()
 	m.signalled("a signal after Shutdown", m.c.Kill(), true, true)
@@ -371,20 +369,20 @@ func (m *model) shutDown(err error, started bool) {
 func (m *model) finish() {
 	m.cancel(errModelContext)
 	if n := m.starts.Load(); n != 1 {
-		m.errorf("%d Starts have done something", n)
+		m.t.Errorf("%d Starts have done something", n)
 	}
 	if m.hopeless.Load() && !m.failed.Load() {
-		m.errorf("Done was closed before the start")
+		m.t.Errorf("Done was closed before the start")
 	}
 	if m.failed.Load() {
 		<-m.c.Done()
 		if m.c.Process != nil || m.c.Pid() != 0 || m.c.Cause() != nil {
-			m.errorf("a failed Start leaves %v, %v, %v", m.c.Process, m.c.Pid(), m.c.Cause())
+			m.t.Errorf("a failed Start leaves %v, %v, %v", m.c.Process, m.c.Pid(), m.c.Cause())
 		}
 		return
 	}
 	if m.quiet && !isZombieSoon(m.c.Pid()) {
-		m.errorf("the process was reaped, and nobody has waited")
+		m.t.Errorf("the process was reaped, and nobody has waited")
 	}
 	m.quiet = false
 	err := m.c.Wait()
@@ -393,16 +391,16 @@ func (m *model) finish() {
 	switch state := m.c.ProcessState; {
 	case errors.As(err, &exit):
 		if exit.ProcessState != state || state.Success() {
-			m.errorf("Wait: %v, ProcessState: %v", err, state)
+			m.t.Errorf("Wait: %v, ProcessState: %v", err, state)
 		}
 	case err == nil:
 		if !state.Success() {
-			m.errorf("Wait: nil, ProcessState: %v", state)
+			m.t.Errorf("Wait: nil, ProcessState: %v", state)
 		}
 	case err != context.Canceled && err != xexec.ErrWaitDelay:
-		m.errorf("Wait: %v", err)
+		m.t.Errorf("Wait: %v", err)
 	}
 	if cause := m.c.Cause(); cause != nil && cause != errModelContext && cause != errModelShutdown {
-		m.errorf("Cause: %v", cause)
+		m.t.Errorf("Cause: %v", cause)
 	}
 }

@@ -60,6 +60,7 @@ func expectNoPoller(t testing.TB) {
 }
 
 func TestWaitContextThatEndsLeavesNothingBehind(t *testing.T) {
+	needPoller(t)
 	deadline(t, stuck)
 	c := startSleep(t)
 	before := takeStock()
@@ -92,6 +93,7 @@ func TestWaitContextThatEndsLeavesNothingBehind(t *testing.T) {
 // The first waits block, and those beyond use the poller, where they stay until
 // their own child exits.
 func TestWaitsBeyondTheFirstArePolled(t *testing.T) {
+	needPoller(t)
 	deadline(t, stuck)
 	const n = xexec.MaxThreads + 20
 	var waiters sync.WaitGroup
@@ -121,6 +123,7 @@ func TestWaitsBeyondTheFirstArePolled(t *testing.T) {
 }
 
 func TestThousandWaitersOfOneChild(t *testing.T) {
+	needPoller(t)
 	deadline(t, stuck)
 	c := startSleep(t)
 	const n = 1000
@@ -153,6 +156,7 @@ func TestThousandWaitersOfOneChild(t *testing.T) {
 // Waits come to an empty poller while the last one leaves, and contexts end
 // while the child does.
 func TestPollerComesAndGoes(t *testing.T) {
+	needPoller(t)
 	deadline(t, stuck)
 	rounds := 30
 	if testing.Short() {
@@ -205,6 +209,7 @@ func spin(n int) {
 // What others do with the os.Process while the poller has its descriptor does
 // not make the wait hang, and does not let another file have the number.
 func TestProcessTakenFromAPolledWait(t *testing.T) {
+	needPoller(t)
 	deadline(t, stuck)
 	for name, take := range map[string]func(c *xexec.Cmd){
 		"Release":      func(c *xexec.Cmd) { c.Process.Release() },
@@ -243,6 +248,7 @@ func TestProcessTakenFromAPolledWait(t *testing.T) {
 
 // Two Cmds with one Process cannot both register it.
 func TestOneProcessInTwoPolledWaits(t *testing.T) {
+	needPoller(t)
 	deadline(t, stuck)
 	c := startSleep(t)
 	d := &xexec.Cmd{Process: c.Process}
@@ -265,6 +271,7 @@ func TestOneProcessInTwoPolledWaits(t *testing.T) {
 
 // A descriptor of the poller's is not passed on to a child.
 func TestPollerIsNotInherited(t *testing.T) {
+	needPoller(t)
 	deadline(t, stuck)
 	c := startSleep(t)
 	ctx, cancel := context.WithCancel(t.Context())

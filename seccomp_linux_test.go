@@ -6,6 +6,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"example.com/xexec"
 )
 
 // A denial makes a system call fail with an error, always or only if the lower
@@ -28,6 +30,12 @@ var withoutPidfd = []denial{
 	{call: unix.SYS_PIDFD_SEND_SIGNAL, errno: unix.ENOSYS},
 	{call: unix.SYS_CLONE, errno: unix.ENOSYS, arg: 0, bits: unix.CLONE_PIDFD},
 	{call: sysClone3, errno: unix.ENOSYS},
+}
+
+// withoutEpoll keeps the package's own epoll descriptor from working. The
+// runtime's, without which no Go program runs, asks for more events at a time.
+var withoutEpoll = []denial{
+	{call: unix.SYS_EPOLL_PWAIT, errno: unix.ENOSYS, arg: 2, bits: xexec.MaxEvents},
 }
 
 // auditArch is how a filter sees that the call is of the kind that the numbers

@@ -40,7 +40,7 @@ func TestOsExecsOwnTests(t *testing.T) {
 		t.Fatal(err)
 	}
 	var flags []string
-	if raceDetector {
+	if raceEnabled {
 		flags = []string{"-race"}
 	}
 	std, err := suite.Std(t.Context(), flags...)
