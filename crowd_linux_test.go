@@ -24,7 +24,7 @@ func init() {
 func TestCrowd(t *testing.T) {
 	needPoller(t)
 	children, rounds := 1000, 4
-	if testing.Short() || raceDetector {
+	if testing.Short() || raceEnabled {
 		children, rounds = 200, 3
 	}
 	if s := os.Getenv("XEXEC_CROWD"); s != "" {
