@@ -3,6 +3,7 @@ package xexec_test
 import (
 	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -29,13 +30,26 @@ var cgroupDir = sync.OnceValue(func() string {
 			}
 			_, err := os.Stat(probe + "/cgroup.kill")
 			syscall.Rmdir(probe)
-			if err == nil {
+			if err == nil && startsIn(filepath.Dir(probe)) {
 				return filepath.Dir(probe)
 			}
 		}
 	}
 	return ""
 })
+
+// startsIn reports whether a process can be started in a cgroup, which takes
+// clone3(2).
+func startsIn(dir string) bool {
+	f, err := os.Open(dir)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	c := exec.Command("/bin/true")
+	c.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(f.Fd())}
+	return c.Run() == nil
+}
 
 func treeKinds() []xexec.TreeKind {
 	if cgroupDir() == "" {
