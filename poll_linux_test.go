@@ -54,7 +54,7 @@ func polledWaits() int {
 func pollerGoroutines() (stacks []string) {
 	buf := make([]byte, 1<<20)
 	for _, s := range strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
-		if strings.Contains(s, "exitPoller).loop") || strings.Contains(s, "observer).start") {
+		if strings.Contains(s, "created by example.com/xexec.(*exitPoller)") || strings.Contains(s, "created by example.com/xexec.(*observer)") {
 			stacks = append(stacks, s)
 		}
 	}
