@@ -20,7 +20,7 @@ func init() {
 
 // Waiting for many children takes neither many threads nor any descriptor, and
 // not more each time. XEXEC_CROWD=children,rounds sets other numbers than the
-// quick ones here; DESIGN's are 10000,1 and 1000,100.
+// quick ones here, say 10000,1 or 1000,50.
 func TestCrowd(t *testing.T) {
 	children, rounds := 1000, 4
 	if testing.Short() || raceEnabled {

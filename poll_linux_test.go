@@ -54,7 +54,8 @@ func polledWaits() int {
 func pollerGoroutines() (stacks []string) {
 	buf := make([]byte, 1<<20)
 	for _, s := range strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
-		if strings.Contains(s, "created by example.com/xexec.(*exitPoller)") || strings.Contains(s, "created by example.com/xexec.(*observer)") {
+		_, creator, _ := strings.Cut(s, "created by example.com/xexec.")
+		if strings.Contains(creator, "(*exitPoller)") || strings.Contains(creator, "(*observer)") {
 			stacks = append(stacks, s)
 		}
 	}
