@@ -2,7 +2,6 @@ package main
 
 import (
 	"os/exec"
-	"runtime"
 	"syscall"
 )
 
@@ -12,5 +11,4 @@ func endWithParent(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpg
 
 func killOrphans(cmd *exec.Cmd) {
 	syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-	runtime.Gosched()
 }
