@@ -101,6 +101,33 @@ func TestWaitContextThatEndsLeavesNothingBehind(t *testing.T) {
 	expectNoPoller(t)
 }
 
+// A wait that was called off leaves no trace in the poller that others use.
+func TestPolledAgain(t *testing.T) {
+	deadline(t, stuck)
+	ctx, cancel := context.WithCancel(t.Context())
+	var others sync.WaitGroup
+	other := startSleep(t)
+	others.Go(func() { other.WaitContext(ctx) })
+	eventually(t, "it is polled", func() bool { return polledWaits() == 1 })
+	c := startSleep(t)
+	for range 3 {
+		again, leave := context.WithCancelCause(t.Context())
+		result := make(chan error)
+		go func() { result <- c.WaitContext(again) }()
+		eventually(t, "both are polled", func() bool { return polledWaits() == 2 })
+		leave(errCause)
+		if err := <-result; err != errCause {
+			t.Errorf("WaitContext: %v", err)
+		}
+	}
+	if n := len(pollerGoroutines()); n != 1 {
+		t.Errorf("%d goroutines", n)
+	}
+	cancel()
+	others.Wait()
+	expectNoPoller(t)
+}
+
 // The first waits block, and those beyond use the poller, where they stay until
 // their own child exits.
 func TestWaitsBeyondTheFirstArePolled(t *testing.T) {
