@@ -22,7 +22,7 @@ func init() {
 // not more each time. XEXEC_CROWD=children,rounds sets other numbers than the
 // quick ones here, say 10000,1 or 1000,50.
 func TestCrowd(t *testing.T) {
-	children, rounds := 1000, 4
+	children, rounds := 500, 3
 	if testing.Short() || raceEnabled {
 		children, rounds = 200, 3
 	}
