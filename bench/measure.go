@@ -143,7 +143,7 @@ func (p plan) measure() *results {
 		return allocations(50, func() { must(s.command(echo, "123456789").Output()) })
 	}))
 	add(p.largeOutput()...)
-	add(inTurns(fmt.Sprintf("kill and reap %d that are waited for", p.mass), p.few, duration, p.killAll))
+	add(inTurns(fmt.Sprintf("kill and reap %d that are waited for", p.mass), 3*p.few, duration, p.killAll))
 	add(row{what: "release of 1000 waiters of one child", only: true, note: "a second Wait fails",
 		x: oneChild(p.few), format: duration})
 	if hasProc() {
