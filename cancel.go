@@ -12,7 +12,8 @@ import (
 // Cause returns why the command was ended: [context.Cause] of the context that
 // ended it (given to CommandContext, StartContext and so on, or to a Shutdown
 // that had to kill it), and nil if it ended by itself, was signalled by
-// somebody else, or is not complete yet.
+// somebody else, or is not complete yet. It does not know of a context that only
+// os/exec knows: of a command made by os/exec's CommandContext, or copied.
 //
 // It is for code that keeps os/exec's Run and Wait, whose error for a command
 // that its context ended is the *ExitError alone (golang/go#21880).
@@ -49,13 +50,16 @@ type cancellation struct {
 //go:noinline
 func defaultCancel(c *Cmd) func() error {
 	return func() error {
-		r := stateOf(c).current(c)
+		s := stateOf(c)
+		s.mu.Lock()
+		r, ctx := s.currentLocked(c), s.context(c)
+		s.mu.Unlock()
 		if r == nil {
 			return errNotStarted
 		}
 		err := r.kill()
 		if r.foreign && err == nil {
-			r.noteForeignKill(stateOf(c).context())
+			r.noteForeignKill(ctx)
 		}
 		return err
 	}
@@ -90,7 +94,7 @@ func (r *run) noteForeignKill(ctx context.Context) {
 // Cancel is not called but done here, so it holds nothing.
 func (r *run) watchContexts(own, bound context.Context, cancel func() error) {
 	if r.foreign {
-		own, cancel = nil, nil
+		own = nil
 	}
 	kill := isDefaultCancel(cancel)
 	if own != nil && (cancel != nil || r.waitDelay != 0) {
@@ -126,16 +130,18 @@ func (r *run) contextEnded(ctx context.Context, cancel func() error, kill bool) 
 	var err error
 	switch {
 	case kill:
-		err = r.signalLocked(os.Kill)
+		err = r.killLocked()
 		end.killed = err == nil
 	case cancel != nil:
-		alive := !r.hasExitedLocked()
+		alive := !r.sealedLocked()
 		end.running = make(chan struct{})
-		r.mu.Unlock()
-		err = cancel()
-		r.mu.Lock()
+		func() {
+			defer close(end.running)
+			r.mu.Unlock()
+			defer r.mu.Lock() // also if it panics: that is the caller's to see
+			err = cancel()
+		}()
 		end.asked = err == nil && alive
-		close(end.running)
 	}
 	switch {
 	case err == nil && (kill || cancel != nil):
@@ -163,7 +169,7 @@ func (r *run) waitDelayExpired() {
 		return
 	}
 	end.expired = true
-	err := r.signalLocked(os.Kill)
+	err := r.killLocked()
 	switch {
 	case err == nil:
 		end.delayKill = true
@@ -219,7 +225,7 @@ func (r *run) verdict(exitErr error) (err, cause error) {
 	end := &r.end
 	// A kill that came too late to be what ended the process is not to blame,
 	// and did not fail a command that succeeded.
-	killed := diedOfKill(r.processState)
+	killed := diedOfKill(r.processState) || r.fate.restKilled
 	if end.killed && !killed {
 		end.err = nil
 	}

@@ -23,7 +23,7 @@ func init() {
 // quick ones here, say 10000,1 or 1000,50.
 func TestCrowd(t *testing.T) {
 	children, rounds := 500, 3
-	if testing.Short() || raceEnabled {
+	if testing.Short() || raceDetector {
 		children, rounds = 200, 3
 	}
 	if s := os.Getenv("XEXEC_CROWD"); s != "" {

@@ -23,18 +23,18 @@ func (p pipe) release() {
 	p.parent.Close()
 }
 
-func (s *state) addPipe(p pipe) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.pipes = append(s.pipes, p)
-	s.childEnds = append(s.childEnds, p.child)
+func (s *state) addPipe(c *Cmd, p pipe) {
+	s.prepare(c, func() {
+		s.pipes = append(s.pipes, p)
+		s.childEnds = append(s.childEnds, p.child)
+	})
 }
 
-// addReader wraps the read end of the pipe that os/exec has made, whose write
-// end is child.
-func (s *state) addReader(r io.ReadCloser, child io.Writer) *pipeReader {
+// addReader wraps the read end of the pipe that os/exec has made for c, whose
+// write end is child.
+func (s *state) addReader(c *Cmd, r io.ReadCloser, child io.Writer) *pipeReader {
 	p := &pipeReader{file: r.(*os.File), taken: make(chan struct{})}
-	s.addPipe(pipe{child: child.(*os.File), parent: p})
+	s.addPipe(c, pipe{child: child.(*os.File), parent: p})
 	return p
 }
 
@@ -55,9 +55,10 @@ type pipeReader struct {
 	closed  bool          // by the caller
 	lent    bool          // given to another command, whose it is to read
 	taking  bool          // take has begun; it sets the deadlines now
-	blocked bool          // Fd has made the descriptor blocking
-	taken   chan struct{} // closed when take is done
-	rest    []byte        // what it found
+	blocked bool          // the descriptor may be in blocking mode
+	left    bool          // it is left to the last reader
+	taken   chan struct{} // closed when it is done
+	rest    []byte        // what was in it
 }
 
 // Read reads from the pipe.
@@ -71,7 +72,7 @@ func (p *pipeReader) Read(b []byte) (int, error) {
 	defer p.mu.Unlock()
 	switch {
 	case p.closed:
-		return 0, &os.PathError{Op: "read", Path: p.Name(), Err: os.ErrClosed}
+		return 0, p.errClosed()
 	case len(b) == 0:
 		return 0, nil
 	case len(p.rest) == 0:
@@ -87,15 +88,20 @@ func (p *pipeReader) Read(b []byte) (int, error) {
 // is being taken.
 func (p *pipeReader) readFile(b []byte) (n int, err error, done bool) {
 	p.reading.Lock()
-	defer p.reading.Unlock()
-	if p.isTaking() {
-		return 0, nil, false
+	if !p.isTaking() {
+		n, err = p.file.Read(b)
+		done = n > 0 || err == nil || err == io.EOF || !p.isTaking()
+		if done && n == 0 && err != nil && err != io.EOF && p.isClosed() {
+			err = p.errClosed() // Windows says that the read was cancelled
+		}
 	}
-	n, err = p.file.Read(b)
-	if n == 0 && err != nil && err != io.EOF && p.isTaking() {
-		return 0, nil, false // take has made us stop
-	}
-	return n, err, true
+	p.reading.Unlock()
+	p.takeLeft()
+	return n, err, done
+}
+
+func (p *pipeReader) errClosed() error {
+	return &os.PathError{Op: "read", Path: p.Name(), Err: os.ErrClosed}
 }
 
 func (p *pipeReader) isTaking() bool {
@@ -112,19 +118,24 @@ func (p *pipeReader) WriteTo(w io.Writer) (int64, error) {
 // Close closes the pipe. What was not read is lost.
 func (p *pipeReader) Close() error {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	if p.taking && !p.closed {
 		p.closed, p.rest = true, nil
+		p.mu.Unlock()
 		return nil
 	}
-	p.closed = true
-	return p.file.Close()
+	p.closed = true // so that it is neither lent nor taken from here on
+	p.mu.Unlock()
+	return p.closeFile()
 }
 
-// Fd returns the descriptor. As for a file, it is set to blocking mode.
+// Fd returns the descriptor. As with a file, that sets it to blocking mode, where
+// deadlines have no effect.
 func (p *pipeReader) Fd() uintptr {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.taking {
+		return ^uintptr(0)
+	}
 	p.blocked = true
 	return p.file.Fd()
 }
@@ -137,7 +148,10 @@ func (p *pipeReader) SetDeadline(t time.Time) error { return p.SetReadDeadline(t
 func (p *pipeReader) SetReadDeadline(t time.Time) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.taking && !p.closed {
+	switch {
+	case p.taking && p.closed:
+		return os.ErrClosed
+	case p.taking:
 		return nil
 	}
 	return p.file.SetReadDeadline(t)
@@ -151,8 +165,13 @@ func (p *pipeReader) lend() bool {
 		p.mu.Unlock()
 		return false
 	}
-	p.lent, p.blocked = true, true // os.StartProcess makes it blocking
+	p.blocked = true // by os.StartProcess
 	return true
+}
+
+func (p *pipeReader) endLoan(failed bool) {
+	p.lent = p.lent || !failed
+	p.mu.Unlock()
 }
 
 func (p *pipeReader) isClosed() bool {
@@ -161,13 +180,9 @@ func (p *pipeReader) isClosed() bool {
 	return p.closed
 }
 
-func (p *pipeReader) endLoan(failed bool) {
-	p.lent = !failed
-	p.mu.Unlock()
-}
-
 // take moves what is in the pipe to memory, at most what a pipe holds, and
-// closes the descriptor. A Read that is waiting goes on in memory.
+// closes the descriptor. A Read that is waiting goes on in memory. If it cannot
+// be made to stop waiting, it does the taking when it has stopped.
 func (p *pipeReader) take() {
 	p.mu.Lock()
 	if p.closed || p.taking {
@@ -176,8 +191,7 @@ func (p *pipeReader) take() {
 	}
 	p.taking = true
 	if p.lent {
-		// What is in the pipe is for the one that it was given to. Nor can a
-		// read of ours be made to stop: it ends with the pipe.
+		// What is in the pipe is for the one that it was given to.
 		p.file.Close()
 		close(p.taken)
 		p.mu.Unlock()
@@ -185,15 +199,42 @@ func (p *pipeReader) take() {
 	}
 	blocked := p.blocked
 	p.mu.Unlock()
-
 	if p.stopReading(blocked) {
-		rest := readAvailable(p.file)
-		p.mu.Lock()
-		if !p.closed {
-			p.rest = rest
-		}
-		p.mu.Unlock()
+		p.takeRest()
 		p.reading.Unlock()
+		return
+	}
+	p.mu.Lock()
+	p.left = true
+	p.mu.Unlock()
+	p.takeLeft()
+}
+
+// takeLeft does what take could not do on account of a reader. Take calls it
+// after it has said so, and a reader after it has stopped, so one of them finds
+// that nobody reads.
+func (p *pipeReader) takeLeft() {
+	p.mu.Lock()
+	left := p.left
+	p.mu.Unlock()
+	if !left || !p.reading.TryLock() {
+		return
+	}
+	defer p.reading.Unlock()
+	select {
+	case <-p.taken:
+	default:
+		p.takeRest()
+	}
+}
+
+// takeRest moves the rest. The caller holds p.reading.
+func (p *pipeReader) takeRest() {
+	rest := readAvailable(p.file)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.closed {
+		p.rest = rest
 	}
 	p.file.Close()
 	close(p.taken)

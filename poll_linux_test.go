@@ -10,20 +10,9 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"example.com/xexec"
 )
-
-// eventually waits for what other goroutines or the kernel are about to do.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(stuck / 2); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not so: %s", what)
-		}
-	}
-}
 
 // startSleep starts a child that is cheap to have and does not end by itself
 // for the time of a test. It is killed and reaped at the end.

@@ -8,16 +8,24 @@ import (
 	"runtime"
 )
 
-// Kill ends the command's process at once. See [Cmd.Signal] for what it returns.
+// Kill ends the command's process, or its whole tree ([Cmd.SetTree]), at once. See
+// [Cmd.Signal] for what it returns.
 func (c *Cmd) Kill() error { return c.Signal(os.Kill) }
 
-// Signal sends sig to the command's process, and never to another: not to a
-// process that has got its id since.
+// Signal sends sig to the command's process, or to all of its tree ([Cmd.SetTree]),
+// and never to another: not to a process that has got its id since.
 //
 // It returns nil only if the process was alive, [os.ErrProcessDone] once it has
-// exited, reaped or not, on every system, and an error that says
-// "exec: not started" before Start. Any goroutine may call it at any time. On
-// Windows, only [os.Kill] is implemented.
+// exited, reaped or not, and an error that says "exec: not started" before Start
+// has returned. Any goroutine may call it at any time.
+//
+// On Windows there are [os.Kill] and, for a command that leads a console process
+// group (one with SetTree, or with CREATE_NEW_PROCESS_GROUP in SysProcAttr),
+// [os.Interrupt] and SIGTERM, both of which are CTRL_BREAK. Without a console the
+// error of these is [errors.ErrUnsupported].
+//
+// On Solaris, AIX and Plan 9 it cannot be seen that a process has exited before it
+// is reaped; until then the result is nil.
 func (c *Cmd) Signal(sig os.Signal) error {
 	r := stateOf(c).current(c)
 	if r == nil {
@@ -27,8 +35,8 @@ func (c *Cmd) Signal(sig os.Signal) error {
 }
 
 // Terminate asks the command to stop: it sends the stop signal, which is
-// SIGTERM unless [Cmd.SetStopSignal] says otherwise. See [Cmd.Signal] for what
-// it returns. It can be used as c.Cancel:
+// SIGTERM (on Windows CTRL_BREAK) unless [Cmd.SetStopSignal] says otherwise. See
+// [Cmd.Signal] for what it returns. It can be used as c.Cancel:
 //
 //	c.Cancel = c.Terminate
 //	c.WaitDelay = 10 * time.Second // then it is killed
@@ -40,29 +48,31 @@ func (c *Cmd) Terminate() error {
 	return r.signal(r.stop())
 }
 
-// SetStopSignal sets the signal that [Cmd.Terminate] and [Cmd.Shutdown] send.
+// SetStopSignal sets the signal that [Cmd.Terminate] and [Cmd.Shutdown] send; nil
+// stands for the default.
 // Like a field, it is to be set before the start; later it changes nothing.
 func (c *Cmd) SetStopSignal(sig os.Signal) {
-	s := stateOf(c)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.stopSignal = sig
+	c.set(func(s *settings) { s.stopSignal = sig })
 }
 
 // Shutdown stops the command: it sends the stop signal, as [Cmd.Terminate]
 // does, waits for the command to complete, and when ctx ends first, kills it
 // and waits for its death.
 //
-// It returns nil if the command ended by itself in time (how it ended is for
-// Wait to tell), and [context.Cause] of ctx if it had to be killed. It returns
-// the moment the command is gone. A descendant that holds the command's output
-// open can delay it, but no longer than ctx allows. If the process can be
-// killed by nobody but another user, the error says so.
+// It returns nil if no Shutdown had to kill the command (how it ended is for Wait
+// to tell), and [context.Cause] of ctx if it had to. It returns the moment the
+// command is gone. A descendant that holds the command's output open can delay
+// it, but by no more than ctx allows and 0.1 s; what is open then is closed by
+// Wait. If the process cannot be killed, because it belongs to another user, the
+// error says so.
 //
-// Any number of goroutines may call it, also after the command has exited; the
-// stop signal is sent once, and all get the same answer. It may be called from
-// c.Cancel.
+// Any number of goroutines may call it, also after the command has exited. The
+// stop signal is sent once, the first ctx that ends decides, and all get the same
+// answer. It may be called from c.Cancel. It panics if ctx is nil.
 func (c *Cmd) Shutdown(ctx context.Context) error {
+	if ctx == nil {
+		panic("nil Context")
+	}
 	r := stateOf(c).current(c)
 	if r == nil {
 		return errNotStarted
@@ -97,13 +107,21 @@ func (r *run) signal(sig os.Signal) error {
 }
 
 // signalLocked is signal for a caller that holds r.mu, under which alone
-// signals are sent, and under which r.exited is set before the process is
-// reaped: so the id that is signalled here cannot have become another's.
+// signals are sent, and under which r.exited (for a tree, r.fate.over) is set
+// before the process is reaped: so the id that is signalled here cannot have
+// become another's.
 func (r *run) signalLocked(sig os.Signal) error {
+	if r.tree != nil {
+		return r.signalTree(sig)
+	}
 	if r.hasExitedLocked() {
 		return os.ErrProcessDone
 	}
-	return r.proc.Signal(sig)
+	err := r.send(sig)
+	if err != nil && r.hasExitedLocked() {
+		return os.ErrProcessDone // on Windows, it can be anything
+	}
+	return err
 }
 
 // hasExitedLocked looks whether the process has exited, without reaping it. The
@@ -116,8 +134,12 @@ func (r *run) hasExitedLocked() bool {
 	return r.exited
 }
 
-// kill kills the process if it is alive.
-func (r *run) kill() error { return r.signal(os.Kill) }
+// kill is killLocked for a caller that does not hold r.mu.
+func (r *run) kill() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.killLocked()
+}
 
 func (r *run) stop() os.Signal {
 	if r.stopSignal != nil {
@@ -141,7 +163,7 @@ func (r *run) terminateOnce() {
 func (r *run) killFor(cause error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	err := r.signalLocked(os.Kill)
+	err := r.killLocked()
 	if err == nil && r.shutdownCause == nil {
 		r.shutdownCause = cause
 	}
@@ -154,7 +176,7 @@ func (r *run) shutdownResult() error {
 	defer r.steps.Unlock()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.shutdownCause != nil && diedOfKill(r.processState) {
+	if r.shutdownCause != nil && (r.tree != nil || diedOfKill(r.processState)) {
 		return r.shutdownCause
 	}
 	return nil

@@ -23,7 +23,7 @@ func (c *Cmd) start(bound context.Context) error {
 		c.Err = r.in.Err // "exec: no command", which String shows
 	}
 	if err != nil {
-		s.startFailed()
+		s.startFailed(c, err)
 		return err
 	}
 	s.started(c, r)
@@ -48,7 +48,7 @@ func (s *state) newRun(c *Cmd) (*run, context.Context) {
 		stderr:    s.stderr,
 		lead:      make(chan struct{}, 1),
 		done:      make(chan struct{}),
-	}, s.ctx
+	}, s.context(c)
 }
 
 // start starts the process. Path lookup, environment, the checks of the command
@@ -60,6 +60,7 @@ func (s *state) newRun(c *Cmd) (*run, context.Context) {
 // CommandContext made, or os/exec's) is left to os/exec as it is.
 func (r *run) start(c *Cmd, own, bound context.Context) (err error) {
 	in := exec.Cmd(*c)
+	in.ProcessState = nil
 	r.foreign = own == nil && (c.Cancel != nil || c.WaitDelay != 0) && hasContext(&in)
 	var files childFiles
 	defer func() { files.close(err != nil) }()
@@ -71,11 +72,11 @@ func (r *run) start(c *Cmd, own, bound context.Context) (err error) {
 	hopeless := c.Err != nil || c.Path == ""
 	switch {
 	case r.foreign:
-		r.slow, r.waitDelay = waitMayBlock(c.Std()), 0
+		r.patience, r.waitDelay = c.WaitDelay, 0
 		in.Cancel = r.foreignCancel(c.Cancel)
 	case own != nil || bound != nil || c.Cancel == nil:
 		in.Cancel, in.WaitDelay = nil, 0
-		if len(r.pipes) > 0 {
+		if len(r.pipes) > 0 && (own != nil || !hasContext(&in)) {
 			// os/exec closes the pipes that it knows of when a start fails, and
 			// it could not be tried again.
 			in = *configuration(&in, own)
@@ -92,12 +93,26 @@ func (r *run) start(c *Cmd, own, bound context.Context) (err error) {
 		}
 		r.io = files.io
 	}
+	if !hopeless && (own == nil || own.Err() == nil) {
+		if err := r.prepareTree(&in); err != nil {
+			return err
+		}
+		r.leads = leadsGroup(in.SysProcAttr)
+		defer func() {
+			if err != nil {
+				r.closeTree()
+			}
+		}()
+	}
 
 	const patience = 100 * time.Millisecond
 	began := time.Now()
 	for pause := time.Millisecond; ; pause *= 2 {
 		r.in = in
-		err = r.in.Start()
+		err = r.startProcess()
+		if err != nil && !isTextBusy(err) && r.tree.weaken(in.SysProcAttr) && reusable(&in) {
+			continue
+		}
 		// A program file that is open for writing only because another
 		// goroutine's child was forked in between is free once that child has
 		// reached its exec (golang/go#22315).
@@ -122,6 +137,23 @@ func (r *run) start(c *Cmd, own, bound context.Context) (err error) {
 		r.in.Stdin, r.in.Stdout, r.in.Stderr = nil, nil, nil
 	}
 	return nil
+}
+
+// startProcess is os/exec's Start for r.in, and what its tree needs besides.
+func (r *run) startProcess() error {
+	err := fork(r.in.Start, r.killOnParentExit)
+	if err != nil {
+		return err
+	}
+	r.proc = r.in.Process
+	if err = r.contain(); err != nil {
+		r.proc.Kill()
+		if r.published != nil {
+			close(r.published)
+		}
+		r.in.Wait()
+	}
+	return err
 }
 
 // foreignCancel returns the Cancel for a command whose context os/exec watches.

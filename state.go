@@ -12,28 +12,33 @@ import (
 // A state is what a Cmd has no room for. There is at most one for each Cmd,
 // made when a method first needs it and dropped when the Cmd is collected.
 //
-// It never holds its Cmd strongly; only a goroutine that waits for the command
-// does, and a context's registration for as long as it may have to call a
-// Cancel that refers to it.
+// Nothing that the map leads to holds the Cmd, or else it would stay for ever:
+// not the state, and of what the caller has given only the errors that make up
+// the result. A goroutine that waits for the command may hold it, and a
+// context's registration for as long as it may have to call a Cancel that refers
+// to it.
 type state struct {
 	// mu guards everything below, and Cmd.Process against Start: Start writes
 	// the field with mu held, and the methods that may race Start read it so.
 	mu sync.Mutex
 
 	settings
-	ctx    context.Context // from CommandContext; nil if there is none that is known
-	pipes  []pipe          // made by StdinPipe, StdoutPipe and StderrPipe, until a run has them
-	stderr *prefixSuffix   // made by Output for ExitError.Stderr, likewise
-	done   chan struct{}   // made by a Done that came before the start
+	ctx    weak.Pointer[heldContext] // CommandContext's; see context
+	pipes  []pipe                    // made by StdinPipe, StdoutPipe and StderrPipe, until a run has them
+	stderr *prefixSuffix             // made by Output for ExitError.Stderr, likewise
+	done   chan struct{}             // made by a Done that came before the start
 
 	childEnds []*os.File // of all pipes that were made
 	claimed   bool       // Start was called
+	failed    bool       // and failed
 	run       *run       // the process of Cmd.Process, or an earlier one
 }
 
 // settings are what the Set methods set. A run has those of its start.
 type settings struct {
-	stopSignal os.Signal // nil for the default
+	stopSignal       os.Signal // nil for the default
+	wholeTree        bool
+	killOnParentExit bool
 }
 
 // states maps weak.Pointer[Cmd] to *state. Only this file touches it.
@@ -58,6 +63,20 @@ func stateOf(c *Cmd) *state {
 
 func dropState(key weak.Pointer[Cmd]) { states.Delete(key) }
 
+// A heldContext is the context of a Cmd that CommandContext made. The struct
+// holds it, in the place of the context itself, and the state holds it weakly:
+// a context can lead back to the Cmd by its values.
+type heldContext struct{ context.Context }
+
+// context returns the context that was given to CommandContext, or nil if there
+// is none, or none that we can name. The caller holds s.mu.
+func (s *state) context(c *Cmd) context.Context {
+	if held := s.ctx.Value(); held != nil && holdsContext(c.Std(), held) {
+		return held.Context
+	}
+	return nil
+}
+
 // current returns the run of c's process, or nil if there is none.
 func (s *state) current(c *Cmd) *run {
 	s.mu.Lock()
@@ -74,7 +93,7 @@ func (s *state) current(c *Cmd) *run {
 func (s *state) currentLocked(c *Cmd) *run {
 	switch p := c.Process; {
 	case p == nil && s.run != nil:
-		s.run, s.ctx, s.done, s.claimed = nil, nil, nil, false
+		s.reset()
 	case p != nil && (s.run == nil || s.run.proc != p):
 		s.run = s.adopt(c)
 		s.claimed = true
@@ -82,38 +101,66 @@ func (s *state) currentLocked(c *Cmd) *run {
 	return s.run
 }
 
-// claim makes the caller the one that starts c. It fails if there was one.
-func (s *state) claim(c *Cmd) bool {
+// reset forgets the command over whose struct another one was assigned.
+func (s *state) reset() {
+	s.settings, s.pipes, s.stderr, s.done, s.childEnds = settings{}, nil, nil, nil, nil
+	s.claimed, s.failed, s.run = false, false, nil
+}
+
+// prepare calls f, which changes the state of a command that is not started yet.
+func (s *state) prepare(c *Cmd, f func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.currentLocked(c) != nil || s.claimed {
-		return false
+	s.currentLocked(c)
+	if s.failed && !startCalled(c.Std()) {
+		s.reset() // startFailed had made it true for the one that failed
 	}
-	s.claimed = true
-	return true
+	f()
+}
+
+// claim makes the caller the one that starts c. It fails if there was one.
+func (s *state) claim(c *Cmd) (ok bool) {
+	s.prepare(c, func() {
+		ok = s.run == nil && !s.claimed
+		s.claimed = true
+	})
+	return ok
 }
 
 // started publishes r as the run of c.
 func (s *state) started(c *Cmd, r *run) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c.Process = r.proc
+	c.Process, c.ProcessState = r.proc, nil
 	s.run = r
 	s.pipes, s.stderr = nil, nil // r has them
-	if s.done != nil {
+	s.serveDone(c, r)
+}
+
+// serveDone makes a Done that came before the start that of r, which has not
+// been published yet. The caller holds s.mu.
+func (s *state) serveDone(c *Cmd, r *run) {
+	if s.done != nil && !s.failed {
 		r.done = s.done
 		r.waitInBackground(c)
 	}
+	s.done = nil
 }
 
-// startFailed releases those who wait for the command to be started.
-func (s *state) startFailed() {
+// startFailed releases those who wait for the command to be started, and tells
+// os/exec's side that c cannot be started again: its Start, too, only fails now.
+func (s *state) startFailed(c *Cmd, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.failed = true
 	if s.done == nil {
 		s.done = make(chan struct{})
 	}
 	close(s.done)
+	was := c.Err
+	c.Err = err
+	c.Std().Start()
+	c.Err = was
 }
 
 // doneChan returns the channel that Done returns for c.
@@ -128,13 +175,6 @@ func (s *state) doneChan(c *Cmd) <-chan struct{} {
 		s.done = make(chan struct{})
 	}
 	return s.done
-}
-
-// context returns the context given to CommandContext.
-func (s *state) context() context.Context {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.ctx
 }
 
 // made reports whether f is a Stdin, Stdout or Stderr that a method of the Cmd

@@ -29,7 +29,7 @@ func TestStateGoesWithTheCommand(t *testing.T) {
 	defer cancel()
 	const many = 10_000
 	few := 3000 // of those that cost a process each
-	if testing.Short() || raceEnabled {
+	if testing.Short() || raceDetector || runtime.GOOS == "windows" {
 		few = 100
 	}
 	cheap := func() *xexec.Cmd {

@@ -2,7 +2,6 @@ package xexec
 
 import (
 	"context"
-	"os"
 	"os/exec"
 	"reflect"
 	"weak"
@@ -24,19 +23,26 @@ func (c *Cmd) Std() *exec.Cmd { return (*exec.Cmd)(c) }
 // Clone returns a command that is configured like c and has not been started,
 // whatever became of c. It shares with c what the fields point to, and has c's
 // context and settings. Stdin, Stdout and Stderr are nil where c's were made by
-// a method (StdinPipe, Output and so on).
+// a method (StdinPipe, Output and so on). A context that only os/exec knows (of a
+// command that its CommandContext made, or of a struct copy) is carried over as
+// long as os/exec has not started the command.
 func (c *Cmd) Clone() *Cmd {
 	s := stateOf(c)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
 	var d *Cmd
-	if s.ctx == nil && hasContext(c.Std()) {
-		copy := *c // the only way to carry a context that we cannot name
-		copy.Process, copy.ProcessState = nil, nil
-		d = &copy
-	} else {
-		d = FromStd(configuration(c.Std(), s.ctx))
+	held := s.ctx.Value()
+	ctx := s.context(c)
+	switch {
+	case ctx != nil:
+		d = FromStd(configuration(c.Std(), held))
+	case hasContext(c.Std()):
+		copied := *c // the only way to carry a context that we cannot name
+		copied.Process, copied.ProcessState = nil, nil
+		d = &copied
+	default:
+		d = FromStd(configuration(c.Std(), nil))
 	}
 	if s.made(d.Stdin) {
 		d.Stdin = nil
@@ -51,7 +57,10 @@ func (c *Cmd) Clone() *Cmd {
 		d.Cancel = defaultCancel(d)
 	}
 	t := stateOf(d)
-	t.ctx, t.settings = s.ctx, s.settings
+	t.settings = s.settings
+	if ctx != nil {
+		t.ctx = weak.Make(held)
+	}
 	return d
 }
 
@@ -75,50 +84,68 @@ func configuration(in *exec.Cmd, ctx context.Context) *exec.Cmd {
 	return out
 }
 
-// hasContext reports whether cmd was made with a context, here or in os/exec.
-func hasContext(cmd *exec.Cmd) bool {
-	ctx := reflect.ValueOf(cmd).Elem().FieldByName("ctx")
-	return ctx.IsValid() && ctx.Kind() == reflect.Interface && !ctx.IsNil()
-}
-
 // adopt makes the run of a process that os/exec's Start, or the caller's own
-// code, has put into c. The caller holds s.mu.
+// code, has put into c. The caller holds s.mu. As a Cancel that os/exec calls
+// while its Wait runs comes here, this reads nothing that Wait writes.
 func (s *state) adopt(c *Cmd) *run {
 	r := &run{
 		cmd:      weak.Make(c),
 		proc:     c.Process,
 		pid:      c.Process.Pid,
 		foreign:  true,
-		slow:     waitMayBlock(c.Std()),
 		settings: s.settings,
 		pipes:    s.pipes,
 		lead:     make(chan struct{}, 1),
 		done:     make(chan struct{}),
 	}
+	r.leads = leadsGroup(c.SysProcAttr)
+	if s.wholeTree && r.leads {
+		r.tree, r.patience = adoptTree(), c.WaitDelay
+	}
 	s.pipes = nil
-	if s.done != nil {
-		r.done = s.done
-		defer r.waitInBackground(c)
-	}
-	if state := c.ProcessState; state != nil { // os/exec's Wait was called
-		r.exited, r.end.settled, r.processState = true, true, state
-		if !state.Success() {
-			r.exitErr = &ExitError{ProcessState: state}
-		}
-		r.finish()
-	}
+	s.serveDone(c, r)
 	return r
 }
 
-// waitMayBlock reports whether os/exec's Wait for cmd may have to wait for more
-// than the process: for a goroutine that copies, or a Cancel of the caller's.
-func waitMayBlock(cmd *exec.Cmd) bool {
-	for _, f := range []any{cmd.Stdin, cmd.Stdout, cmd.Stderr} {
-		if _, ok := f.(*os.File); f != nil && !ok {
-			return true
-		}
+// What follows looks at fields of os/exec's that are not exported, by reflection
+// and without writing: is there a context, was there a start, is there a
+// goroutine to wait for. Each has an answer for an os/exec without the field.
+
+func unexported(cmd *exec.Cmd, name string) reflect.Value {
+	return reflect.ValueOf(cmd).Elem().FieldByName(name)
+}
+
+// hasContext reports whether cmd was made with a context, here or in os/exec.
+func hasContext(cmd *exec.Cmd) bool {
+	ctx := unexported(cmd, "ctx")
+	return ctx.Kind() == reflect.Interface && !ctx.IsNil()
+}
+
+// holdsContext reports whether held is the context that cmd was made with.
+func holdsContext(cmd *exec.Cmd, held *heldContext) bool {
+	ctx := unexported(cmd, "ctx")
+	if ctx.Kind() != reflect.Interface {
+		return true
 	}
-	return cmd.Cancel != nil && !isDefaultCancel(cmd.Cancel)
+	v := reflect.ValueOf(held)
+	return ctx.Elem().IsValid() && ctx.Elem().Type() == v.Type() && ctx.Elem().Pointer() == v.Pointer()
+}
+
+// startCalled reports whether os/exec's Start was called for cmd.
+func startCalled(cmd *exec.Cmd) bool {
+	called := unexported(cmd, "startCalled")
+	return !called.IsValid() || !called.IsZero()
+}
+
+// waitMayBlock reports whether os/exec's Wait for cmd, which it has started, may
+// have to wait for more than the process: for a goroutine that copies, or for a
+// Cancel of the caller's.
+func waitMayBlock(cmd *exec.Cmd) bool {
+	copies, watches := unexported(cmd, "goroutineErr"), unexported(cmd, "ctxResult")
+	if copies.Kind() != reflect.Chan || watches.Kind() != reflect.Chan {
+		return true
+	}
+	return !copies.IsNil() || !watches.IsNil() && !isDefaultCancel(cmd.Cancel)
 }
 
 // Pid returns the process id of the command, 0 before Start.

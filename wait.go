@@ -35,8 +35,11 @@ func (c *Cmd) Wait() error {
 // WaitContext is like [Cmd.Wait], but returns [context.Cause] of ctx if that
 // ends first. It then has ended only this call: the command runs on, and can be
 // waited for again. A command that is already complete wins over a ctx that is
-// already done.
+// already done. It panics if ctx is nil.
 func (c *Cmd) WaitContext(ctx context.Context) error {
+	if ctx == nil {
+		panic("nil Context")
+	}
 	r := stateOf(c).current(c)
 	if r == nil {
 		return errNotStarted
@@ -68,10 +71,12 @@ func (c *Cmd) TryWait() (done bool, err error) {
 }
 
 // Done returns a channel that is closed when Wait would return at once. It
-// counts as waiting for the command: when it exits, it is reaped.
+// counts as waiting for the command: a goroutine does it until the command is
+// complete, and reaps it when it exits.
 //
 // Called before the start, the channel is that of the command once it is
-// started, and is closed if the start fails.
+// started here, and is closed if the start fails (Wait then says that it was not
+// started).
 func (c *Cmd) Done() <-chan struct{} {
 	return stateOf(c).doneChan(c)
 }
@@ -83,24 +88,31 @@ type run struct {
 	pid     int
 	in      exec.Cmd // what os/exec started for us
 	foreign bool     // os/exec has the standard I/O and CommandContext's context
-	slow    bool     // and its Wait may block after the exit
 
 	published chan struct{} // if not nil, closed when Cmd.Process is set
 	rich      bool          // was bound to a context by StartContext
 	settings
+	tree      *tree // nil without SetTree
+	leads     bool  // the process leads a group of its own
 	waitDelay time.Duration
+	patience  time.Duration // WaitDelay, where os/exec has it
 	pipes     []pipe
 	stderr    *prefixSuffix
 
-	// lead is held by the one goroutine that watches for the exit, for all.
+	// lead is held by the one goroutine that watches for the exit, for all,
+	// and then for the end of the tree.
 	lead       chan struct{}
-	background sync.Once // Done's goroutine
+	lingered   time.Duration // the last pause between two looks at the tree
+	background sync.Once     // Done's goroutine
 	observer   observer
 
 	// mu is the lock that signals take. A signal is sent only while exited is
 	// false, and the process is reaped only after exited was set: it is the
 	// pid (and the group id) of our child, alive or a zombie, that is
 	// signalled, whatever the kernel offers for safety besides.
+	//
+	// Of a tree, the same is true of fate.over in the place of exited: the
+	// leader's exit does not end the signalling of the others.
 	//
 	// A caller that needs steps too takes steps first.
 	mu            sync.Mutex
@@ -110,6 +122,7 @@ type run struct {
 	unwatch       []func() bool // context registrations
 	terminated    bool          // Shutdown has sent the stop signal
 	shutdownCause error         // why a Shutdown has killed the process
+	fate          treeState
 
 	// steps is held by whoever takes the steps from the exit to the result.
 	// None of them blocks. Every waiter takes those that are due, so it does
@@ -132,11 +145,12 @@ type run struct {
 type phase int
 
 const (
-	running  phase = iota // not known to have exited
-	reaping               // os/exec's Wait runs in a goroutine and decides
-	exited                // reaped; perhaps something is still being copied
-	copied                // and that is over; perhaps a Cancel still runs
-	complete              // the result stands
+	running   phase = iota // not known to have exited
+	lingering              // exited, unreaped; others of the tree have not
+	reaping                // os/exec's Wait runs in a goroutine and decides
+	exited                 // reaped; perhaps something is still being copied
+	copied                 // and that is over; perhaps a Cancel still runs
+	complete               // the result stands
 )
 
 // await waits until r has reached the target phase, and reports whether it has:
@@ -149,14 +163,16 @@ func (r *run) await(target phase, cancel <-chan struct{}) bool {
 			return true
 		}
 		switch at {
-		case running:
+		case running, lingering:
 			select {
 			case <-r.done:
 			case <-cancel:
 				return false
 			case r.lead <- struct{}{}:
 				seen := r.awaitExit(cancel)
-				r.advance(false) // before the next one leads
+				for r.advance(false) == lingering && seen { // before the next one leads
+					seen = r.linger(cancel)
+				}
 				<-r.lead
 				if !seen {
 					return false
@@ -207,10 +223,13 @@ func (r *run) advance(look bool) phase {
 	if r.phase == running {
 		switch seen, unobservable := r.exitSeen(look); {
 		case seen:
-			r.reap()
+			r.phase = lingering
 		case unobservable:
 			r.reapInBackground()
 		}
+	}
+	if r.phase == lingering && r.treeEnded() {
+		r.reap()
 	}
 	if r.phase == exited && r.copyingOver() {
 		r.phase = copied
@@ -230,18 +249,23 @@ func (r *run) exitSeen(look bool) (seen, unobservable bool) {
 	return r.exited, r.unobservable
 }
 
-// reap takes the exit status of a process that has exited. The caller holds
-// steps; r.exited is set, so no signal is on its way.
+// reap takes the exit status of a process that has exited, and whose tree has
+// ended. The caller holds steps; r.exited is set, and r.fate.over for a tree, so
+// no signal is on its way.
 func (r *run) reap() {
 	r.settle()
+	r.closeTree()
 	if r.foreign {
 		r.takePipes() // before os/exec closes them
 	}
-	if r.slow {
+	std := r.stdCmd()
+	if r.wasReaped() {
+		return
+	}
+	if r.foreign && waitMayBlock(std) {
 		r.reapInBackground()
 		return
 	}
-	std := r.stdCmd()
 	r.exitErr = std.Wait()
 	r.setState(std.ProcessState)
 	r.phase = exited
@@ -252,16 +276,48 @@ func (r *run) reap() {
 // the means, a process that was released). Signals to that are as safe as
 // os.Process makes them. The caller holds steps.
 func (r *run) reapInBackground() {
+	if r.wasReaped() {
+		r.closeTree()
+		return
+	}
 	r.phase, r.reaped = reaping, make(chan struct{})
 	go r.reapWith(r.stdCmd())
 }
 
+// wasReaped reports whether os/exec's Wait was called for the same struct, and
+// takes its result. The caller holds steps.
+func (r *run) wasReaped() bool {
+	if !r.reapedElsewhere() {
+		return false
+	}
+	r.setExited()
+	r.settle()
+	r.closeTree()
+	r.processState = r.cmd.Value().ProcessState
+	if !r.processState.Success() {
+		r.exitErr = &ExitError{ProcessState: r.processState}
+	}
+	r.phase = exited
+	return true
+}
+
+func (r *run) reapedElsewhere() bool {
+	c := r.cmd.Value()
+	return c != nil && c.ProcessState != nil && c.Process == r.proc
+}
+
+func (r *run) setExited() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.exited = true
+}
+
+// reapWith lets os/exec's Wait, which may block, reap the process.
 func (r *run) reapWith(std *exec.Cmd) {
 	err := std.Wait()
-	r.mu.Lock()
-	r.exited = true
-	r.mu.Unlock()
+	r.setExited()
 	r.settle()
+	r.closeTree()
 	r.steps.Lock()
 	defer r.steps.Unlock()
 	r.exitErr = err
@@ -283,7 +339,7 @@ func (r *run) stdCmd() *exec.Cmd {
 
 func (r *run) setState(state *os.ProcessState) {
 	r.processState = state
-	if c := r.cmd.Value(); c != nil && c.ProcessState != state {
+	if c := r.cmd.Value(); c != nil && c.ProcessState == nil {
 		c.ProcessState = state
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"weak"
 )
 
 // Cmd is an external command being prepared or run.
@@ -19,7 +20,10 @@ import (
 // Set methods, the pipes.
 //
 // A struct copy made before the start is a command of its own. It has the
-// fields, and not what methods set: use [Cmd.Clone] to carry that over.
+// fields, and not what methods set: use [Cmd.Clone] to carry that over. A copy
+// made after the start has the process and not its standard I/O: wait for the
+// original. A struct may be assigned over when its command is complete, or could
+// not be started; it is the new command from then on.
 type Cmd exec.Cmd
 
 // Error is returned by [LookPath] and by Start for a name that is not an
@@ -64,10 +68,15 @@ func Command(name string, arg ...string) *Cmd {
 // As under os/exec, a command that was ended this way gives its exit status as
 // error; [Cmd.Cause] tells why it was ended, and [Cmd.RunContext] returns an
 // error that tells both. Unlike under os/exec, no goroutine watches ctx, and a
-// command that is never waited for leaks none.
+// command that is never waited for leaks none: see [context.AfterFunc], which
+// needs one only for a ctx with a Done channel that is not package context's.
 func CommandContext(ctx context.Context, name string, arg ...string) *Cmd {
-	c := FromStd(exec.CommandContext(ctx, name, arg...))
-	stateOf(c).ctx = ctx
+	if ctx == nil {
+		panic("nil Context")
+	}
+	held := &heldContext{ctx}
+	c := FromStd(exec.CommandContext(held, name, arg...))
+	stateOf(c).ctx = weak.Make(held)
 	c.Cancel = defaultCancel(c)
 	return c
 }
@@ -147,9 +156,7 @@ func (c *Cmd) output(run func(*Cmd) error) ([]byte, error) {
 		stderr := new(prefixSuffix)
 		c.Stderr = stderr
 		s := stateOf(c)
-		s.mu.Lock()
-		s.stderr = stderr
-		s.mu.Unlock()
+		s.prepare(c, func() { s.stderr = stderr })
 	}
 	err := run(c)
 	return stdout.take(), err
@@ -187,7 +194,7 @@ func (c *Cmd) StdinPipe() (io.WriteCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	stateOf(c).addPipe(pipe{child: c.Stdin.(*os.File), parent: w})
+	stateOf(c).addPipe(c, pipe{child: c.Stdin.(*os.File), parent: w})
 	return w, nil
 }
 
@@ -206,7 +213,7 @@ func (c *Cmd) StdoutPipe() (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	return stateOf(c).addReader(r, c.Stdout), nil
+	return stateOf(c).addReader(c, r, c.Stdout), nil
 }
 
 // StderrPipe is [Cmd.StdoutPipe] for the standard error.
@@ -215,5 +222,5 @@ func (c *Cmd) StderrPipe() (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	return stateOf(c).addReader(r, c.Stderr), nil
+	return stateOf(c).addReader(c, r, c.Stderr), nil
 }

@@ -30,5 +30,12 @@ func diedOfKill(state *os.ProcessState) bool { return state != nil && !state.Suc
 // none.
 func (p *pipeReader) stopReading(bool) bool { return p.reading.TryLock() }
 
+func (p *pipeReader) closeFile() error { return p.file.Close() }
+
 // readAvailable has no means to tell how much can be read without blocking.
 func readAvailable(*os.File) []byte { return nil }
+
+// send sends sig to the process. The caller holds r.mu.
+func (r *run) send(sig os.Signal) error { return r.proc.Signal(sig) }
+
+func leadsGroup(*syscall.SysProcAttr) bool { return false }

@@ -42,6 +42,9 @@ func (p *pipeReader) stopReading(blocked bool) bool {
 	return true
 }
 
+// closeFile closes the descriptor, which ends a Read that waits.
+func (p *pipeReader) closeFile() error { return p.file.Close() }
+
 // readAvailable returns what can be read from f, a pipe, at this moment.
 func readAvailable(f *os.File) (b []byte) {
 	conn, err := f.SyscallConn()

@@ -62,6 +62,14 @@ func (p *pipeReader) stopReading(bool) bool {
 	return true
 }
 
+// closeFile closes the descriptor. File.Close cancels a read that waits, too, but
+// only once, and waits for ever for one that has not quite begun.
+func (p *pipeReader) closeFile() error {
+	p.stopReading(false)
+	defer p.reading.Unlock()
+	return p.file.Close()
+}
+
 var procPeekNamedPipe = windows.NewLazySystemDLL("kernel32.dll").NewProc("PeekNamedPipe")
 
 // readAvailable returns what can be read from f, a pipe, at this moment.

@@ -2,4 +2,4 @@
 
 package xexec_test
 
-const raceEnabled = false
+const raceDetector = false

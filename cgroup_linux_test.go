@@ -1,0 +1,242 @@
+package xexec_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"example.com/xexec"
+)
+
+func init() {
+	registerHelper("tree", helperTree)
+}
+
+// helperTree runs a tree and prints what kind it was, how it ended and how many
+// cgroups it has left.
+func helperTree([]string) int {
+	c := xexec.Command("sh", "-c", "sleep 50 & echo out")
+	c.SetTree(true)
+	out, err := c.Output()
+	fmt.Printf("%v %q %v\n", c.TreeKind(), out, err)
+	return 0
+}
+
+func needCgroup(t testing.TB) {
+	t.Helper()
+	if cgroupDir() == "" {
+		t.Skip("no cgroup can be made here")
+	}
+}
+
+// cgroups returns those that trees of process pid have made below dir.
+func cgroups(dir string, pid int) []string {
+	found, _ := filepath.Glob(fmt.Sprintf("%s/xexec-%d-*", dir, pid))
+	return found
+}
+
+// All other tests of trees, on the systems that this one can be made to look
+// like.
+func TestOlderKernels(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs all tests of trees more than once")
+	}
+	for _, name := range []string{"no pidfd", "no pidfd groups"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			deadline(t, 2*stuck)
+			out, err := sandboxCmd(t, name, "-run=Tree|OnlyTheRest|LeaderOnly").CombinedOutput()
+			if err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+}
+
+func TestTreeKindElsewhere(t *testing.T) {
+	t.Parallel()
+	needCgroup(t)
+	deadline(t, stuck)
+	kinds := map[string]xexec.TreeKind{"nothing": xexec.Cgroup}
+	for name := range sandboxes {
+		if strings.Contains(name, "clone3") || strings.Contains(name, "cgroup") {
+			kinds[name] = xexec.ProcessGroup
+		}
+	}
+	for name, kind := range kinds {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := sandboxCmd(t, name, "tree")
+			out, err := c.CombinedOutput()
+			if want := fmt.Sprintf("%v %q <nil>\n", kind, "out\n"); string(out) != want || err != nil {
+				t.Errorf("%s %v, want %s", out, err, want)
+			}
+			if left := cgroups(cgroupDir(), c.Process.Pid); left != nil {
+				t.Errorf("left: %s", left)
+			}
+		})
+	}
+}
+
+// Where a cgroup can be made, but not used, or not made.
+func TestTreeKindInACgroup(t *testing.T) {
+	t.Parallel()
+	needCgroup(t)
+	deadline(t, stuck)
+	for _, test := range []struct {
+		name, file, value, sandbox string
+		want                       xexec.TreeKind
+	}{
+		{"plain", "", "", "nothing", xexec.Cgroup},
+		{"room for one", "cgroup.max.descendants", "1", "nothing", xexec.Cgroup},
+		{"threaded", "cgroup.type", "threaded", "nothing", xexec.ProcessGroup},            // EOPNOTSUPP
+		{"no more cgroups", "cgroup.max.descendants", "0", "nothing", xexec.ProcessGroup}, // EAGAIN
+		{"no deeper cgroups", "cgroup.max.depth", "0", "nothing", xexec.ProcessGroup},     // EAGAIN
+		{"mount of another namespace", "", "", "other namespace", xexec.ProcessGroup},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := newTestCgroup(t)
+			c := sandboxCmd(t, test.sandbox, "tree")
+			f, err := os.Open(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			if c.SysProcAttr == nil {
+				c.SysProcAttr = new(syscall.SysProcAttr)
+			}
+			c.SysProcAttr.UseCgroupFD, c.SysProcAttr.CgroupFD = true, int(f.Fd())
+			if test.file != "" {
+				if err := os.WriteFile(filepath.Join(dir, test.file), []byte(test.value), 0); err != nil {
+					t.Fatal(err)
+				}
+			}
+			out, err := c.CombinedOutput()
+			if want := fmt.Sprintf("%v %q <nil>\n", test.want, "out\n"); string(out) != want || err != nil {
+				t.Errorf("%s %v, want %s", out, err, want)
+			}
+			if left := cgroups(dir, c.Process.Pid); left != nil {
+				t.Errorf("left: %s", left)
+			}
+		})
+	}
+}
+
+// newTestCgroup makes a cgroup that is removed when the test ends.
+func newTestCgroup(t testing.TB) string {
+	dir, err := os.MkdirTemp(cgroupDir(), "xexec-test-*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Rmdir(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+func TestEscapesFromTheProcessGroup(t *testing.T) {
+	t.Parallel()
+	needCgroup(t)
+	deadline(t, stuck)
+	if _, err := xexec.LookPath("setsid"); err != nil {
+		t.Skip(err)
+	}
+	tt := newTreeTest(t, xexec.Cgroup)
+
+	t.Run("leader exits", func(t *testing.T) {
+		c := tt.sh("setsid sleep 50 & setsid setsid sleep 50 & setsid sh -c 'sleep 50 & sleep 50 &' & echo out")
+		tt.within(2*time.Second, func() {
+			if out, err := c.Output(); string(out) != "out\n" || err != nil {
+				t.Errorf("%q, %v", out, err)
+			}
+		})
+		tt.gone()
+	})
+	t.Run("shutdown", func(t *testing.T) {
+		c := tt.sh("setsid sh -c '" + strings.ReplaceAll(polite, "'", `'\''`) + "'; wait")
+		w := tt.start(c)
+		ctx, cancel := context.WithTimeout(context.Background(), stuck)
+		defer cancel()
+		if err := c.Shutdown(ctx); err != nil || w.String() != "ready\nclean\n" {
+			t.Errorf("Shutdown: %v, output %q", err, w)
+		}
+		tt.gone()
+	})
+	t.Run("kill", func(t *testing.T) {
+		c := tt.sh("setsid sh -c '" + strings.ReplaceAll(deaf, "'", `'\''`) + "'; wait")
+		tt.start(c)
+		if err := c.Kill(); err != nil {
+			t.Error(err)
+		}
+		c.Wait()
+		tt.gone()
+	})
+	t.Run("without a cgroup", func(t *testing.T) {
+		// The limit that the documentation names.
+		gt := newTreeTest(t, xexec.ProcessGroup)
+		c := gt.sh("setsid sh -c 'echo ready; exec sleep 50' & wait")
+		gt.start(c)
+		eventually(t, "sleep runs", func() bool { return len(marked(gt.mark)) == 2 })
+		c.Stdout = nil
+		if err := c.Kill(); err != nil {
+			t.Error(err)
+		}
+		eventually(t, "the leader is gone", func() bool { return len(marked(gt.mark)) == 1 })
+		for _, pid := range marked(gt.mark) {
+			syscall.Kill(pid, syscall.SIGKILL)
+		}
+		c.Wait()
+	})
+}
+
+// Cgroups are removed, whatever became of the command; also those that the
+// command has made in its own.
+func TestCgroupsAreRemoved(t *testing.T) {
+	needCgroup(t) // not parallel: it counts
+	deadline(t, stuck)
+	count := func() int { return len(cgroups(cgroupDir(), os.Getpid())) }
+	if n := count(); n != 0 {
+		t.Fatalf("%d at the start", n)
+	}
+	start := func(c *xexec.Cmd) error {
+		c.SetTree(true)
+		return c.Start()
+	}
+	c := xexec.Command("sleep", "50")
+	if err := start(c); err != nil || count() != 1 {
+		t.Errorf("%v, %d cgroups while one runs", err, count())
+	}
+	nested := filepath.Join(cgroups(cgroupDir(), os.Getpid())[0], "nested", "deep")
+	if err := os.MkdirAll(nested, 0o755); err != nil {
+		t.Error(err)
+	}
+	c.Kill()
+	c.Wait()
+
+	broken := filepath.Join(t.TempDir(), "broken")
+	os.WriteFile(broken, []byte("\x7fELF"), 0o777)
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	for _, c := range []*xexec.Cmd{
+		xexec.Command(broken),
+		xexec.Command("/nonexistent"),
+		xexec.Command("no such command"),
+		xexec.CommandContext(ended, "true"),
+		{Path: broken, SysProcAttr: &syscall.SysProcAttr{Setpgid: true, Pgid: 1}},
+		{Path: "/bin/sh", Dir: "/nonexistent"},
+	} {
+		if err := start(c); err == nil {
+			t.Errorf("%v was started", c)
+		}
+	}
+	if n := count(); n != 0 {
+		t.Errorf("%d are left", n)
+	}
+}

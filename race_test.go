@@ -1,0 +1,5 @@
+//go:build race
+
+package xexec_test
+
+const raceDetector = true

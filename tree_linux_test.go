@@ -1,0 +1,76 @@
+package xexec_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"example.com/xexec"
+)
+
+// cgroupDir is the directory of our cgroup in a version 2 hierarchy, "" if no
+// cgroup can be made there.
+var cgroupDir = sync.OnceValue(func() string {
+	b, _ := os.ReadFile("/proc/self/cgroup")
+	for line := range strings.Lines(string(b)) {
+		path, ok := strings.CutPrefix(strings.TrimSpace(line), "0::")
+		if !ok {
+			continue
+		}
+		for _, mount := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
+			probe := filepath.Join(mount, path, "xexec-test-"+strconv.Itoa(os.Getpid()))
+			if os.Mkdir(probe, 0o755) != nil {
+				continue
+			}
+			_, err := os.Stat(probe + "/cgroup.kill")
+			syscall.Rmdir(probe)
+			if err == nil {
+				return filepath.Dir(probe)
+			}
+		}
+	}
+	return ""
+})
+
+func treeKinds() []xexec.TreeKind {
+	if cgroupDir() == "" {
+		return []xexec.TreeKind{xexec.ProcessGroup}
+	}
+	return []xexec.TreeKind{xexec.ProcessGroup, xexec.Cgroup}
+}
+
+// withoutCgroup returns the attributes of a child that is to be in our cgroup.
+func withoutCgroup(t testing.TB) *syscall.SysProcAttr {
+	if cgroupDir() == "" {
+		return nil
+	}
+	dir, err := os.Open(cgroupDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { dir.Close() })
+	return &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(dir.Fd())}
+}
+
+// marked returns the living processes that have mark in their environment.
+func marked(mark string) (pids []int) {
+	files, _ := filepath.Glob("/proc/[0-9]*/environ")
+	for _, file := range files {
+		if b, err := os.ReadFile(file); err == nil && bytes.Contains(b, []byte(mark)) {
+			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// zombie reports whether pid has exited and is unreaped.
+func zombie(pid int) bool {
+	b, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	return strings.HasPrefix(string(b[bytes.LastIndexByte(b, ')')+1:]), " Z")
+}
