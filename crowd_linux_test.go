@@ -20,10 +20,10 @@ func init() {
 
 // Waiting for many children takes neither many threads nor any descriptor, and
 // not more each time. XEXEC_CROWD=children,rounds sets other numbers than the
-// quick ones here; DESIGN's are 10000,1 and 1000,100.
+// quick ones here, say 10000,1 or 1000,50.
 func TestCrowd(t *testing.T) {
 	needPoller(t)
-	children, rounds := 1000, 4
+	children, rounds := 500, 3
 	if testing.Short() || raceEnabled {
 		children, rounds = 200, 3
 	}

@@ -39,7 +39,11 @@ func (r *run) awaitExit(cancel <-chan struct{}) bool {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.exited, r.unobservable = err == nil, err != nil
+	if err == nil {
+		r.exited = true
+	} else if !r.exited { // which another may have seen, and reaped it since
+		r.unobservable = true
+	}
 	return true
 }
 

@@ -43,7 +43,8 @@ func polledWaits() int {
 func pollerGoroutines() (stacks []string) {
 	buf := make([]byte, 1<<20)
 	for _, s := range strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
-		if strings.Contains(s, "exitPoller).loop") || strings.Contains(s, "observer).start") {
+		_, creator, _ := strings.Cut(s, "created by example.com/xexec.")
+		if strings.Contains(creator, "(*exitPoller)") || strings.Contains(creator, "(*observer)") {
 			stacks = append(stacks, s)
 		}
 	}
@@ -87,6 +88,33 @@ func TestWaitContextThatEndsLeavesNothingBehind(t *testing.T) {
 	if err := c.WaitContext(t.Context()); !killed(err) {
 		t.Errorf("WaitContext: %v", err)
 	}
+	expectNoPoller(t)
+}
+
+// A wait that was called off leaves no trace in the poller that others use.
+func TestPolledAgain(t *testing.T) {
+	deadline(t, stuck)
+	ctx, cancel := context.WithCancel(t.Context())
+	var others sync.WaitGroup
+	other := startSleep(t)
+	others.Go(func() { other.WaitContext(ctx) })
+	eventually(t, "it is polled", func() bool { return polledWaits() == 1 })
+	c := startSleep(t)
+	for range 3 {
+		again, leave := context.WithCancelCause(t.Context())
+		result := make(chan error)
+		go func() { result <- c.WaitContext(again) }()
+		eventually(t, "both are polled", func() bool { return polledWaits() == 2 })
+		leave(errCause)
+		if err := <-result; err != errCause {
+			t.Errorf("WaitContext: %v", err)
+		}
+	}
+	if n := len(pollerGoroutines()); n != 1 {
+		t.Errorf("%d goroutines", n)
+	}
+	cancel()
+	others.Wait()
 	expectNoPoller(t)
 }
 

@@ -1,0 +1,77 @@
+// Bench measures xexec beside os/exec, in one run, in turns, and prints medians
+// and ratios:
+//
+//	go run .                       a few minutes; about 10,000 children at a time
+//	go run . -quick                less of everything
+//	go run . -svg ../docs/bench    also draws what it has measured
+//
+// It needs the programs true, sleep, echo and head, and counts threads and memory
+// where there is a /proc. A ratio is the median of the ratios of the rounds, in
+// each of which both packages had their turn: on a machine that does other things
+// as well, nothing else can be compared. Below 1 is in xexec's favour.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+)
+
+// A plan is how much is measured.
+type plan struct {
+	rounds   int   // of what takes a millisecond
+	few      int   // of what takes a second
+	parallel int   // Runs at a time
+	large    int   // bytes of a large output
+	mass     int   // children that are killed at once
+	crowds   []int // numbers of children that are waited for
+	repeats  int   // crowds one after the other
+	repeated int   // children in each of them
+}
+
+var (
+	full = plan{rounds: 1000, few: 7, parallel: 64, large: 300 << 20, mass: 1000,
+		crowds: []int{100, 300, 1000, 3000, 10_000}, repeats: 100, repeated: 1000}
+	quick = plan{rounds: 60, few: 2, parallel: 8, large: 30 << 20, mass: 50,
+		crowds: []int{20, 60}, repeats: 3, repeated: 30}
+)
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == selfArg {
+		self(os.Args[2:])
+		return
+	}
+	isQuick := flag.Bool("quick", false, "measure less of everything")
+	svg := flag.String("svg", "", "draw into this `directory`")
+	flag.Parse()
+	p := full
+	if *isQuick {
+		p = quick
+	}
+	r := p.measure()
+	fmt.Print(r.table())
+	if *svg != "" {
+		if err := r.draw(*svg); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
+}
+
+// machine says what the figures are of.
+func machine() string {
+	kernel, _ := exec.Command("uname", "-srm").Output()
+	model := "unknown processor"
+	cpuinfo, _ := os.ReadFile("/proc/cpuinfo")
+	for line := range strings.Lines(string(cpuinfo)) {
+		if k, v, _ := strings.Cut(line, ":"); strings.TrimSpace(k) == "model name" {
+			model = strings.TrimSpace(v)
+			break
+		}
+	}
+	return fmt.Sprintf("%s, %d processors; %s; %s",
+		model, runtime.NumCPU(), strings.TrimSpace(string(kernel)), runtime.Version())
+}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"encoding/xml"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == selfArg {
+		self(os.Args[2:])
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// Everything can be measured, is printed and can be drawn.
+func TestSmoke(t *testing.T) {
+	p := plan{rounds: 10, few: 1, parallel: 2, large: 2 << 20, mass: 5,
+		crowds: []int{5, 20}, repeats: 2, repeated: 5}
+	r := p.measure()
+	table := r.table()
+	t.Log(table)
+	for _, what := range []string{"Run of true", "Output of 2 MB", "kill and reap 5", r.machine} {
+		if !strings.Contains(table, what) {
+			t.Errorf("the table lacks %q", what)
+		}
+	}
+	for _, row := range r.rows {
+		if row.x <= 0 || !row.only && (row.std <= 0 || row.ratio <= 0) {
+			t.Errorf("%s was not measured: %+v", row.what, row)
+		}
+	}
+	dir := t.TempDir()
+	if err := r.draw(dir); err != nil {
+		t.Fatal(err)
+	}
+	drawings, _ := filepath.Glob(filepath.Join(dir, "*.svg"))
+	if len(drawings) == 0 {
+		t.Error("no drawings")
+	}
+	for _, name := range drawings {
+		f, err := os.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		for d := xml.NewDecoder(f); err == nil; _, err = d.Token() {
+		}
+		if err != io.EOF {
+			t.Errorf("%s: %v", filepath.Base(name), err)
+		}
+	}
+}
