@@ -17,8 +17,10 @@ func (c *Cmd) Kill() error { return c.Signal(os.Kill) }
 //
 // It returns nil only if the process was alive, [os.ErrProcessDone] once it has
 // exited, reaped or not, and an error that says "exec: not started" before Start
-// has returned. Any goroutine may call it at any time. On Windows, only [os.Kill]
-// is implemented. (On Solaris, AIX and Plan 9 it cannot be seen that a process has
+// has returned. Any goroutine may call it at any time. On Windows there are
+// [os.Kill] and, for a command that leads a console process group on our console
+// (as with SetTree, or CREATE_NEW_PROCESS_GROUP), [os.Interrupt] and SIGTERM, which
+// send CTRL_BREAK; any other is an error that is [errors.ErrUnsupported]. (On Solaris, AIX and Plan 9 it cannot be seen that a process has
 // exited before it is reaped; until then the result is nil.)
 func (c *Cmd) Signal(sig os.Signal) error {
 	r := stateOf(c).current(c)
