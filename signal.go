@@ -20,9 +20,9 @@ func (c *Cmd) Kill() error { return c.Signal(os.Kill) }
 // has returned. Any goroutine may call it at any time.
 //
 // On Windows there are [os.Kill] and, for a command that leads a console process
-// group (one with SetTree, or with CREATE_NEW_PROCESS_GROUP in SysProcAttr),
-// [os.Interrupt] and SIGTERM, both of which are CTRL_BREAK. Without a console the
-// error of these is [errors.ErrUnsupported].
+// group on our console (as with SetTree, or CREATE_NEW_PROCESS_GROUP),
+// [os.Interrupt] and SIGTERM, which send CTRL_BREAK; any other is an error that is
+// [errors.ErrUnsupported].
 //
 // On Solaris, AIX and Plan 9 it cannot be seen that a process has exited before it
 // is reaped; until then the result is nil.

@@ -43,13 +43,16 @@ import (
 //   - [ProcessGroup], on other Linux systems, macOS and the BSDs: the process
 //     group of the leader. A descendant that leaves it, as daemons (setsid) and
 //     the jobs of an interactive shell do, is not in the tree: it is neither
-//     signalled nor killed nor waited for. On NetBSD, OpenBSD and DragonFly,
-//     where it cannot be seen whether others are left in the group, they are
-//     killed when the leader exits, also after Terminate.
+//     signalled nor killed nor waited for. On NetBSD, OpenBSD, DragonFly
+//     and 32-bit FreeBSD, where it cannot be seen whether others are left in the
+//     group, they are killed when the leader exits, also after Terminate.
 //   - [JobObject], on Windows: every descendant.
 //
 // A process that cannot be killed, because it belongs to another user, is not
-// waited for, except in a cgroup, where it can.
+// waited for, except in a cgroup, where it can. A process that is killed itself
+// leaves the cgroups of its trees behind, empty once their processes end. If
+// somebody else has reaped the leader (wait4(-1), os/exec's Wait), a process group
+// can only be reached through the leader's pidfd (Linux 6.9), or not at all.
 //
 // SysProcAttr is used as it is, and not modified. It may ask for a session
 // (Setsid, also with a controlling terminal) or for the foreground: the leader
