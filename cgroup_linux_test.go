@@ -41,14 +41,17 @@ func cgroups(dir string, pid int) []string {
 }
 
 // All other tests of trees, on the systems that this one can be made to look
-// like.
+// like. They run by themselves: beside other tests, some would find the machine
+// too slow for what they look at.
 func TestOlderKernels(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs all tests of trees more than once")
 	}
+	if mode := os.Getenv(withoutEnv); mode != "" {
+		t.Skipf("not again without %s", mode)
+	}
 	for _, name := range []string{"no pidfd", "no pidfd groups"} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			deadline(t, 4*stuck)
 			c := sandboxCmd(t, name, "-run=Tree|OnlyTheRest|LeaderOnly")
 			c.Env = append(os.Environ(), "XEXEC_RACE_ROUNDS=5")

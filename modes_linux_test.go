@@ -80,7 +80,8 @@ func runSuiteWithout(t *testing.T, what string) {
 	if testing.Short() {
 		t.Skip("it runs the suite once more")
 	}
-	t.Parallel()
+	// By itself, and not beside the suite: some tests look at what takes longer
+	// on a machine with too much to do.
 	suite := []string{exe, "-test.count=1", "-test.timeout=4m", "-test.v"}
 	c := exec.Command(exe, append(argv, suite...)...)
 	c.WaitDelay = stuck

@@ -37,6 +37,7 @@ func TestKillOnParentExit(t *testing.T) {
 	t.Parallel()
 	for _, arg := range []string{"leader", "tree"} {
 		t.Run(arg, func(t *testing.T) {
+			needPidfd(t)
 			deadline(t, stuck)
 			parent := stdHelperCmd(t, "parent", arg)
 			out, err := parent.StdoutPipe()

@@ -161,6 +161,9 @@ func TestNoStrangerIsSignalled(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			deadline(t, stuck)
+			if name == "pidfd" {
+				needPidfd(t)
+			}
 			c := stdHelperCmd(t, "strangers", name, strconv.Itoa(rounds))
 			c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS}
 			out, err := c.CombinedOutput()
