@@ -185,12 +185,12 @@ func TestEscapesFromTheProcessGroup(t *testing.T) {
 		gt := newTreeTest(t, xexec.ProcessGroup)
 		c := gt.sh("setsid sh -c 'echo ready; exec sleep 50' & wait")
 		gt.start(c)
-		waitUntil(t, "sleep runs", func() bool { return len(marked(gt.mark)) == 2 })
+		eventually(t, "sleep runs", func() bool { return len(marked(gt.mark)) == 2 })
 		c.Stdout = nil
 		if err := c.Kill(); err != nil {
 			t.Error(err)
 		}
-		waitUntil(t, "the leader is gone", func() bool { return len(marked(gt.mark)) == 1 })
+		eventually(t, "the leader is gone", func() bool { return len(marked(gt.mark)) == 1 })
 		for _, pid := range marked(gt.mark) {
 			syscall.Kill(pid, syscall.SIGKILL)
 		}

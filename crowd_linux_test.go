@@ -22,6 +22,7 @@ func init() {
 // not more each time. XEXEC_CROWD=children,rounds sets other numbers than the
 // quick ones here; DESIGN's are 10000,1 and 1000,100.
 func TestCrowd(t *testing.T) {
+	needPoller(t)
 	children, rounds := 1000, 4
 	if testing.Short() || raceEnabled {
 		children, rounds = 200, 3

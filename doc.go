@@ -30,6 +30,25 @@
 // [Cmd.Terminate] asks a command to stop, and [Cmd.Shutdown] sees to it that it
 // does: it asks, waits until a context ends, then kills.
 //
+// # Trees
+//
+// With [Cmd.SetTree], the command and all that it starts are one unit, which
+// signals, Shutdown and contexts reach as a whole. When the command exits by
+// itself, what is left of its tree is killed before Wait returns; when it was
+// asked to stop, the others have until the deadline to clean up. So a context
+// ends "sleep 50 | cat" on time, and nothing of it is left.
+//
+// What holds a tree together depends on the system, and [Cmd.TreeKind] tells. On
+// Windows it is a job object, which no descendant can leave. On Unix it is a
+// process group, which a descendant leaves with setsid(2): it is then neither
+// signalled nor killed. On Linux, where this process may make a cgroup (version
+// 2), the tree is born into one of its own, and setsid does not help. That is so
+// for root in most containers and in a delegated systemd scope, and not for an
+// ordinary user's login session.
+//
+// [Cmd.SetKillOnParentExit] makes the system kill the command when this process
+// ends, however it ends.
+//
 // # Contexts
 //
 // [CommandContext] is as in os/exec. [Cmd.RunContext], [Cmd.StartContext],
@@ -76,13 +95,19 @@
 //
 // On Linux an exit is observed with waitid(2) and WNOWAIT, through the pidfd that
 // [os.Process] has or, where there is none (before Linux 5.4, under a seccomp
-// filter), by process id. On macOS and the BSDs it is a kqueue(2) that tells, on
-// Windows the process handle.
+// filter), by process id. A few waits block a thread each; all others share one
+// epoll(7) set of those pidfds, which takes neither a thread nor a descriptor for
+// each child. Without pidfds, each waited-for child takes a thread.
 //
-// On the other systems the exit cannot be observed without reaping: waiting
-// there is os/exec's Wait in a goroutine that the waiters share, and a signal is
-// as safe as [os.Process] makes it. On Plan 9, output that was not read when Wait
-// returns is lost, as under os/exec. On js and wasip1 no command can be started.
+// On macOS and the BSDs one kqueue(2) and one thread serve all waits.
 //
-// On Windows, [os.Kill] is the only signal.
+// On Windows a wait blocks a thread on the process handle, as in os/exec.
+// [os.Kill] and [os.Interrupt] are the only signals, and Interrupt and Terminate
+// are CTRL_BREAK to a console process group: see [Cmd.Signal].
+//
+// On Solaris, AIX and Plan 9 the exit cannot be observed without reaping: waiting
+// is os/exec's Wait in a goroutine that the waiters share, and a signal is as
+// safe as [os.Process] makes it. Trees are errors that are
+// [errors.ErrUnsupported]. On Plan 9, output that was not read when Wait returns
+// is lost, as under os/exec. On js and wasip1 no command can be started.
 package xexec

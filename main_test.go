@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -113,6 +114,9 @@ func registerHelper(name string, f helper) {
 func requestedHelper() (name string, args []string) {
 	if len(os.Args) > 2 && os.Args[1] == helperArg {
 		return os.Args[2], os.Args[3:]
+	}
+	if slices.Contains(os.Args, "-test.fuzzworker") {
+		return "", nil // started by the tests' own fuzzer, with their environment
 	}
 	return os.Getenv(helperEnv), os.Args[1:]
 }

@@ -10,20 +10,9 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"example.com/xexec"
 )
-
-// eventually waits for what other goroutines or the kernel are about to do.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(stuck / 2); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not so: %s", what)
-		}
-	}
-}
 
 // startSleep starts a child that is cheap to have and does not end by itself
 // for the time of a test. It is killed and reaped at the end.
@@ -71,6 +60,7 @@ func expectNoPoller(t testing.TB) {
 }
 
 func TestWaitContextThatEndsLeavesNothingBehind(t *testing.T) {
+	needPoller(t)
 	deadline(t, stuck)
 	c := startSleep(t)
 	before := takeStock()
@@ -103,6 +93,7 @@ func TestWaitContextThatEndsLeavesNothingBehind(t *testing.T) {
 // The first waits block, and those beyond use the poller, where they stay until
 // their own child exits.
 func TestWaitsBeyondTheFirstArePolled(t *testing.T) {
+	needPoller(t)
 	deadline(t, stuck)
 	const n = xexec.MaxThreads + 20
 	var waiters sync.WaitGroup
@@ -132,6 +123,7 @@ func TestWaitsBeyondTheFirstArePolled(t *testing.T) {
 }
 
 func TestThousandWaitersOfOneChild(t *testing.T) {
+	needPoller(t)
 	deadline(t, stuck)
 	c := startSleep(t)
 	const n = 1000
@@ -164,6 +156,7 @@ func TestThousandWaitersOfOneChild(t *testing.T) {
 // Waits come to an empty poller while the last one leaves, and contexts end
 // while the child does.
 func TestPollerComesAndGoes(t *testing.T) {
+	needPoller(t)
 	deadline(t, stuck)
 	rounds := 30
 	if testing.Short() {
@@ -216,6 +209,7 @@ func spin(n int) {
 // What others do with the os.Process while the poller has its descriptor does
 // not make the wait hang, and does not let another file have the number.
 func TestProcessTakenFromAPolledWait(t *testing.T) {
+	needPoller(t)
 	deadline(t, stuck)
 	for name, take := range map[string]func(c *xexec.Cmd){
 		"Release":      func(c *xexec.Cmd) { c.Process.Release() },
@@ -254,6 +248,7 @@ func TestProcessTakenFromAPolledWait(t *testing.T) {
 
 // Two Cmds with one Process cannot both register it.
 func TestOneProcessInTwoPolledWaits(t *testing.T) {
+	needPoller(t)
 	deadline(t, stuck)
 	c := startSleep(t)
 	d := &xexec.Cmd{Process: c.Process}
@@ -276,6 +271,7 @@ func TestOneProcessInTwoPolledWaits(t *testing.T) {
 
 // A descriptor of the poller's is not passed on to a child.
 func TestPollerIsNotInherited(t *testing.T) {
+	needPoller(t)
 	deadline(t, stuck)
 	c := startSleep(t)
 	ctx, cancel := context.WithCancel(t.Context())

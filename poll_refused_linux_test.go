@@ -9,7 +9,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -148,7 +147,7 @@ func useUpDescriptors() {
 
 // refuseCall makes a system call fail with an error, in all threads.
 func refuseCall(name, errno string) {
-	numbers := map[string]uint32{
+	numbers := map[string]uintptr{
 		"epoll_create1": unix.SYS_EPOLL_CREATE1,
 		"epoll_ctl":     unix.SYS_EPOLL_CTL,
 		"epoll_pwait":   unix.SYS_EPOLL_PWAIT,
@@ -158,28 +157,13 @@ func refuseCall(name, errno string) {
 	errnos := map[string]unix.Errno{
 		"ENOSYS": unix.ENOSYS, "EMFILE": unix.EMFILE, "EPERM": unix.EPERM, "ENOSPC": unix.ENOSPC,
 	}
-	// What is compared is the number of the call (struct seccomp_data's first
-	// word), and for epoll_pwait, which the runtime cannot do without, also how
-	// many events are asked for (the third argument's lower half).
-	filter := []unix.SockFilter{
-		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0},
-		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, Jt: 0, Jf: 3, K: numbers[name]},
-		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 32},
-		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, Jt: 0, Jf: 1, K: xexec.MaxEvents},
-		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | uint32(errnos[errno])},
-		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
+	refusal := denial{call: numbers[name], errno: errnos[errno]}
+	if name == "epoll_pwait" {
+		// The runtime cannot do without; how many events are asked for tells.
+		refusal.arg, refusal.value = 2, xexec.MaxEvents
 	}
-	if name != "epoll_pwait" {
-		filter[2] = unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JA, K: 1}
-	}
-	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	check(unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-	_, _, e := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER,
-		unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&program)))
-	if e != 0 {
-		fmt.Println("skip: seccomp:", e)
+	if err := deny(true, []denial{refusal}); err != nil {
+		fmt.Println("skip: seccomp:", err)
 		os.Exit(0)
 	}
 }

@@ -17,11 +17,15 @@ func (c *Cmd) Kill() error { return c.Signal(os.Kill) }
 //
 // It returns nil only if the process was alive, [os.ErrProcessDone] once it has
 // exited, reaped or not, and an error that says "exec: not started" before Start
-// has returned. Any goroutine may call it at any time. On Windows there are
-// [os.Kill] and, for a command that leads a console process group on our console
-// (as with SetTree, or CREATE_NEW_PROCESS_GROUP), [os.Interrupt] and SIGTERM, which
-// send CTRL_BREAK; any other is an error that is [errors.ErrUnsupported]. (On Solaris, AIX and Plan 9 it cannot be seen that a process has
-// exited before it is reaped; until then the result is nil.)
+// has returned. Any goroutine may call it at any time.
+//
+// On Windows there are [os.Kill] and, for a command that leads a console process
+// group (one with SetTree, or with CREATE_NEW_PROCESS_GROUP in SysProcAttr),
+// [os.Interrupt] and SIGTERM, both of which are CTRL_BREAK. Without a console the
+// error of these is [errors.ErrUnsupported].
+//
+// On Solaris, AIX and Plan 9 it cannot be seen that a process has exited before it
+// is reaped; until then the result is nil.
 func (c *Cmd) Signal(sig os.Signal) error {
 	r := stateOf(c).current(c)
 	if r == nil {
@@ -31,8 +35,8 @@ func (c *Cmd) Signal(sig os.Signal) error {
 }
 
 // Terminate asks the command to stop: it sends the stop signal, which is
-// SIGTERM unless [Cmd.SetStopSignal] says otherwise. See [Cmd.Signal] for what
-// it returns. It can be used as c.Cancel:
+// SIGTERM (on Windows CTRL_BREAK) unless [Cmd.SetStopSignal] says otherwise. See
+// [Cmd.Signal] for what it returns. It can be used as c.Cancel:
 //
 //	c.Cancel = c.Terminate
 //	c.WaitDelay = 10 * time.Second // then it is killed

@@ -48,9 +48,11 @@ func newTreeTest(t testing.TB, kind xexec.TreeKind) *treeTest {
 	mark := fmt.Sprintf("XEXEC_TREE=%d.%d.", os.Getpid(), treeTests.Add(1))
 	tt := &treeTest{t, kind, mark}
 	t.Cleanup(func() {
-		for _, pid := range marked(mark) {
-			t.Errorf("process %d is left behind", pid)
-			syscall.Kill(pid, syscall.SIGKILL)
+		for left := marked(mark); left != nil; left = marked(mark) { // they may fork
+			for _, pid := range left {
+				t.Errorf("process %d is left behind", pid)
+				syscall.Kill(pid, syscall.SIGKILL)
+			}
 		}
 	})
 	return tt
@@ -83,6 +85,8 @@ func (t *treeTest) start(c *xexec.Cmd) *readyWriter {
 		t.Fatal(err)
 	}
 	if got := c.TreeKind(); got != t.kind {
+		c.Kill()
+		c.Wait()
 		t.Fatalf("TreeKind is %v, want %v", got, t.kind)
 	}
 	select {
@@ -339,7 +343,7 @@ func TestSignalWhenOnlyTheRestIsLeft(t *testing.T) {
 	eachTreeKind(t, func(t *treeTest) {
 		c := t.sh("sleep 50 & echo ready")
 		t.start(c)
-		waitUntil(t, "the leader exits", func() bool { return zombie(c.Pid()) })
+		eventually(t, "the leader exits", func() bool { return zombie(c.Pid()) })
 		if n := len(marked(t.mark)); n != 1 {
 			t.Errorf("%d processes are alive", n)
 		}
@@ -349,7 +353,7 @@ func TestSignalWhenOnlyTheRestIsLeft(t *testing.T) {
 		if err := c.Kill(); err != nil {
 			t.Errorf("Kill: %v", err)
 		}
-		waitUntil(t, "os.ErrProcessDone", func() bool { return c.Kill() == os.ErrProcessDone })
+		eventually(t, "os.ErrProcessDone", func() bool { return c.Kill() == os.ErrProcessDone })
 		t.gone()
 		if err := c.Wait(); err != nil || c.Cause() != nil {
 			t.Errorf("Wait: %v, cause %v", err, c.Cause())
@@ -364,9 +368,9 @@ func TestContextEndsWhenOnlyTheRestIsLeft(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		c := t.shContext(ctx, "sleep 50 & echo ready")
 		t.start(c)
-		waitUntil(t, "the leader exits", func() bool { return zombie(c.Pid()) })
+		eventually(t, "the leader exits", func() bool { return zombie(c.Pid()) })
 		cancel()
-		waitUntil(t, "the rest is gone", func() bool { return marked(t.mark) == nil })
+		eventually(t, "the rest is gone", func() bool { return marked(t.mark) == nil })
 		if err := c.Wait(); err != nil || c.Cause() != nil {
 			t.Errorf("Wait: %v, cause %v", err, c.Cause())
 		}

@@ -181,11 +181,11 @@ func TestJobIsKilled(t *testing.T) {
 			case "context":
 				cancel()
 			default:
-				waitUntil(t, "the leader exits", func() bool { return f.alive() == familySize-1 })
+				eventually(t, "the leader exits", func() bool { return f.alive() == familySize-1 })
 				if err := c.Kill(); err != nil {
 					t.Error(err)
 				}
-				waitUntil(t, "os.ErrProcessDone", func() bool { return c.Kill() == os.ErrProcessDone })
+				eventually(t, "os.ErrProcessDone", func() bool { return c.Kill() == os.ErrProcessDone })
 			}
 			err := c.Wait()
 			f.gone()
@@ -376,7 +376,7 @@ func TestKillOnParentExit(t *testing.T) {
 			if !hasEnded(t, f.handles[familySize-1], time.Second) {
 				t.Error("the leader lives on")
 			}
-			waitUntil(t, "the right number is alive", func() bool { return f.alive() == test.alive })
+			eventually(t, "the right number is alive", func() bool { return f.alive() == test.alive })
 			for _, h := range f.handles {
 				windows.TerminateProcess(h, 1)
 			}

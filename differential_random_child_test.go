@@ -1,0 +1,132 @@
+//go:build unix
+
+package xexec_test
+
+import (
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+func init() {
+	registerHelper("act", helperAct)
+	registerHelper("held", helperHeld)
+}
+
+// The descriptors by which a child that acts and the test hear of each other.
+const (
+	readyFd   = 3 // the child writes to it when it is ready; the end says that it is gone
+	gateFd    = 4 // ends when the child may go on
+	releaseFd = 5 // ends when what it has left behind may go
+)
+
+// helperAct does what its arguments say, one after the other.
+func helperAct(args []string) int {
+	for fd := readyFd; fd <= releaseFd; fd++ {
+		unix.CloseOnExec(fd)
+	}
+	signals := make(chan os.Signal, 1)
+	for _, arg := range args {
+		step, value, _ := strings.Cut(arg, ":")
+		switch step {
+		case "out":
+			os.Stdout.Write(distinct(atoi(value)))
+		case "err":
+			os.Stderr.Write(distinct(atoi(value)))
+		case "eat":
+			b, err := io.ReadAll(os.Stdin)
+			fmt.Printf("ate %s %v\n", sum(b), err)
+		case "sip":
+			b := make([]byte, 10)
+			n, err := io.ReadFull(os.Stdin, b)
+			fmt.Printf("sipped %s %v\n", sum(b[:n]), err)
+		case "cat":
+			io.Copy(os.Stdout, struct{ io.Reader }{os.Stdin})
+		case "env":
+			helperEnviron(nil)
+		case "where":
+			helperWhoAmI(nil)
+		case "ids":
+			pgid, _ := unix.Getpgid(0)
+			sid, _ := unix.Getsid(0)
+			fmt.Println(pgid == os.Getpid(), sid == os.Getpid())
+		case "hold":
+			hold()
+		case "trap":
+			signal.Notify(signals, syscall.SIGTERM)
+		case "ready":
+			unix.Write(readyFd, []byte{1})
+		case "gate":
+			if !waitAtGate(signals) {
+				return 7
+			}
+		case "kill":
+			unix.Kill(os.Getpid(), syscall.Signal(atoi(value)))
+			select {}
+		case "exit":
+			return atoi(value)
+		}
+	}
+	return 0
+}
+
+// waitAtGate waits until the gate is opened, or reports false when a signal
+// comes first.
+func waitAtGate(signals chan os.Signal) bool {
+	opened := make(chan struct{})
+	go func() {
+		defer close(opened)
+		io.Copy(io.Discard, os.NewFile(gateFd, "gate"))
+	}()
+	select {
+	case <-opened:
+		return true
+	case <-signals:
+		return false
+	}
+}
+
+// hold leaves a process behind that keeps the output open until it is released.
+func hold() {
+	exe, err := os.Executable()
+	if err != nil {
+		panic(err)
+	}
+	c := exec.Command(exe, helperArg, "held")
+	c.Stdout, c.Stderr = os.Stdout, os.Stderr
+	c.ExtraFiles = []*os.File{os.NewFile(releaseFd, "release")}
+	if err := c.Start(); err != nil {
+		panic(err)
+	}
+}
+
+func helperHeld([]string) int {
+	io.Copy(io.Discard, os.NewFile(3, "release"))
+	return 0
+}
+
+// distinct returns bytes of which none can be lost, doubled or moved unseen.
+func distinct(n int) []byte {
+	b := make([]byte, n)
+	for at := 0; at < n; at += 251 {
+		for i := range min(251, n-at) {
+			b[at+i] = byte(i) ^ byte(at/251)
+		}
+	}
+	return b
+}
+
+// sum stands for much data in a report.
+func sum(b []byte) string {
+	if len(b) <= 200 {
+		return fmt.Sprintf("%q", b)
+	}
+	return fmt.Sprintf("%d bytes %08x", len(b), crc32.ChecksumIEEE(b))
+}

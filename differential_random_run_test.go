@@ -1,0 +1,275 @@
+//go:build unix
+
+package xexec_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/iotest"
+	"time"
+)
+
+// A performance is one run of a plan under one package.
+type performance struct {
+	*plan
+	mu    sync.Mutex // guards r
+	r     *report
+	pkg   execPackage
+	delay time.Duration // what "short" is
+
+	cmd           command
+	ctx           context.Context
+	end           context.CancelFunc
+	cancelCalled  chan struct{}
+	cancelCalls   int
+	in            io.WriteCloser
+	out, err      io.ReadCloser
+	stdout        func() string // what a writer got
+	stderr        func() string
+	stuck         *stuckReader
+	unstuck       sync.Once
+	wasStuck      bool
+	next          command
+	nextOut       bytes.Buffer
+	readers       sync.WaitGroup // who are waited for before Wait
+	lateReaders   sync.WaitGroup // who are not
+	read          [2]string
+	ready         *os.File // the test's ends
+	gate, release *os.File
+	open, let     sync.Once
+	wrote         []error
+	ours          []*os.File // which only the child is to have
+	closed        sync.Once
+}
+
+// perform runs the plan and returns what there is to see, line by line.
+func (p *plan) perform(t testing.TB, pkg execPackage, dir string, delay time.Duration) []string {
+	if err := os.Mkdir(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	f := &performance{r: &report{TB: t, dir: dir}, plan: p, pkg: pkg, delay: delay}
+	defer func() {
+		for _, file := range f.r.files {
+			file.Close()
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	}()
+	f.prepare()
+	f.play()
+	f.aftermath()
+	return f.r.lines
+}
+
+func (f *performance) note(what string, v any) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.r.note(what, v)
+}
+
+func (f *performance) noteErr(what string, err error) { f.note(what, describe(err)) }
+
+// prepare makes the command.
+func (f *performance) prepare() {
+	name, argv := needHelper(f.r, "act", f.script()...)
+	switch f.path {
+	case "missing":
+		name = filepath.Join(f.dir, "missing")
+	case "bare":
+		name = "no-such-program-anywhere"
+	case "empty":
+		name = ""
+	case "directory":
+		name = f.dir
+	case "text":
+		name = fileWith(f.r, "some text").Name()
+	case "busy":
+		file := fileWith(f.r, "#!/bin/sh\n")
+		file.Chmod(0o777)
+		name = file.Name()
+	}
+	f.ctx, f.end = context.Background(), func() {}
+	if f.plan.ctx == "" {
+		f.cmd = f.pkg.command(name, argv...)
+	} else {
+		if f.plan.ctx != "background" {
+			f.ctx, f.end = context.WithCancel(f.ctx)
+		}
+		f.cmd = f.pkg.commandContext(f.ctx, name, argv...)
+		f.setCancel()
+	}
+	c := f.cmd.std()
+	if f.path == "err" {
+		c.Err = errBroken
+	}
+	switch f.plan.delay {
+	case "short":
+		c.WaitDelay = f.delay
+	case "long":
+		c.WaitDelay = time.Hour
+	}
+	f.settings(c)
+	if f.needsFiles() {
+		f.connect(c)
+	}
+	f.setStdin(c)
+	f.stdout, f.out = f.setOutput(f.plan.stdout, f.cmd.StdoutPipe, func(w io.Writer) { c.Stdout = w })
+	if f.plan.stderr == "same" {
+		c.Stderr, f.stderr = c.Stdout, func() string { return "" }
+	} else {
+		f.stderr, f.err = f.setOutput(f.plan.stderr, f.cmd.StderrPipe, func(w io.Writer) { c.Stderr = w })
+	}
+	if f.plan.stdout == "next" {
+		f.next = f.pkg.helper(f.r, "act", "eat")
+		f.next.std().Stdin, f.next.std().Stdout = f.out, &f.nextOut
+	}
+}
+
+func (f *performance) settings(c *exec.Cmd) {
+	switch f.dir {
+	case "temp":
+		c.Dir = f.r.dir
+	case "missing":
+		c.Dir = filepath.Join(f.r.dir, "missing")
+	case "file":
+		c.Dir = fileWith(f.r, "").Name()
+	}
+	// Without GORACE, a child built with the race detector sleeps at its exit.
+	switch base := []string{"GORACE=" + os.Getenv("GORACE")}; f.env {
+	case "some":
+		c.Env = append(base, "A=1", "bare", "=x", "", "PATH=/nowhere")
+	case "none":
+		c.Env = base
+	case "twice":
+		c.Env = append(base, "X=1", "Y=", "X=2", "PWD=/elsewhere")
+	case "nul":
+		c.Env = append(base, "X=1\x00Y=2")
+	}
+	switch f.attr {
+	case "group":
+		c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	case "session":
+		c.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	}
+}
+
+func (f *performance) setCancel() {
+	c := f.cmd.std()
+	f.cancelCalled = make(chan struct{})
+	called := func(err error) error {
+		if f.cancelCalls++; f.cancelCalls == 1 {
+			close(f.cancelCalled)
+		}
+		return err
+	}
+	switch f.cancel {
+	case "default":
+	case "wrapped":
+		kill := c.Cancel
+		c.Cancel = func() error {
+			err := kill()
+			f.noteErr("Cancel", err)
+			return called(err)
+		}
+	case "nil":
+		c.Cancel = nil
+	case "nothing":
+		c.Cancel = func() error { return called(nil) }
+	case "fails":
+		c.Cancel = func() error { return called(errBroken) }
+	case "done":
+		c.Cancel = func() error { return called(os.ErrProcessDone) }
+	case "finish":
+		c.Cancel = func() error { f.openGate(); return called(nil) }
+	case "finish-fails":
+		c.Cancel = func() error { f.openGate(); return called(errBroken) }
+	case "finish-done":
+		c.Cancel = func() error { f.openGate(); return called(fmt.Errorf("gone: %w", os.ErrProcessDone)) }
+	case "term":
+		c.Cancel = func() error { return called(c.Process.Signal(syscall.SIGTERM)) }
+	}
+}
+
+// connect gives the child the descriptors by which it and the test hear of each
+// other.
+func (f *performance) connect(c *exec.Cmd) {
+	pipe := func() (r, w *os.File) {
+		r, w, err := os.Pipe()
+		if err != nil {
+			f.r.Fatal(err)
+		}
+		f.r.files = append(f.r.files, r, w)
+		return r, w
+	}
+	var ready, gate, release *os.File
+	f.ready, ready = pipe()
+	gate, f.gate = pipe()
+	release, f.release = pipe()
+	c.ExtraFiles = []*os.File{ready, gate, release}
+	f.ours = c.ExtraFiles
+}
+
+func (f *performance) openGate()  { f.open.Do(func() { f.gate.Close() }) }
+func (f *performance) letHeldGo() { f.let.Do(func() { f.release.Close() }) }
+
+func (f *performance) setStdin(c *exec.Cmd) {
+	data := distinct(f.stdinSize)
+	switch f.stdin {
+	case "file":
+		c.Stdin = fileWith(f.r, string(data))
+	case "offset":
+		file := fileWith(f.r, string(data))
+		file.Seek(int64(f.stdinSize/2), io.SeekStart)
+		c.Stdin = file
+	case "buffer":
+		c.Stdin = bytes.NewReader(data)
+	case "bytewise":
+		c.Stdin = iotest.OneByteReader(bytes.NewReader(data))
+	case "failing":
+		c.Stdin = io.MultiReader(bytes.NewReader(data), iotest.ErrReader(errBroken))
+	case "stuck":
+		f.stuck = &stuckReader{make(chan struct{})}
+		f.wasStuck = true
+		c.Stdin = f.stuck
+	case "pipe":
+		w, err := f.cmd.StdinPipe()
+		f.noteErr("StdinPipe", err)
+		f.in = w
+	}
+}
+
+func (f *performance) setOutput(kind string, pipe func() (io.ReadCloser, error), set func(io.Writer)) (got func() string, r io.ReadCloser) {
+	got = func() string { return "" }
+	switch kind {
+	case "file":
+		file := fileWith(f.r, "")
+		set(file)
+		got = func() string { return sum([]byte(contents(f.r, file))) }
+	case "buffer":
+		var b bytes.Buffer
+		set(&b)
+		got = func() string { return sum(b.Bytes()) }
+	case "failing":
+		w := &failingWriter{room: 2}
+		set(w)
+		got = func() string { return sum(w.got) }
+	case "short":
+		set(shortWriter{})
+	case "pipe", "next":
+		var err error
+		r, err = pipe()
+		f.noteErr("pipe", err)
+		_, isFile := r.(*os.File)
+		f.note("the pipe is an *os.File", isFile)
+	}
+	return got, r
+}

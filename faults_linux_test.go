@@ -1,0 +1,299 @@
+package xexec_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"example.com/xexec"
+)
+
+func init() {
+	registerHelper("forkloop", helperForkLoop)
+	registerHelper("tracer", helperTracer)
+}
+
+// descriptors counts those that are open, in place of a stock where that would
+// take too long.
+func descriptors() int {
+	fds, _ := filepath.Glob("/proc/self/fd/*")
+	return len(fds)
+}
+
+// Start opens up to nine descriptors. Each may be the one that is too many.
+func TestTooManyOpenFilesAtEveryStep(t *testing.T) {
+	kinds := map[string]func(c *xexec.Cmd) error{
+		"three files": (*xexec.Cmd).Start,
+		"three copies": func(c *xexec.Cmd) error {
+			c.Stdin, c.Stdout, c.Stderr = strings.NewReader("x"), new(bytes.Buffer), new(bytes.Buffer)
+			return c.Start()
+		},
+		"three pipes": func(c *xexec.Cmd) error {
+			in, err := c.StdinPipe()
+			if err != nil {
+				return err
+			}
+			out, err := c.StdoutPipe()
+			if err != nil {
+				in.Close()
+				c.Stdin.(*os.File).Close()
+				return err
+			}
+			if _, err = c.StderrPipe(); err != nil {
+				in.Close()
+				out.Close()
+				c.Stdin.(*os.File).Close()
+				c.Stdout.(*os.File).Close()
+				return err
+			}
+			return c.Start()
+		},
+	}
+	for name, start := range kinds {
+		t.Run(name, func(t *testing.T) {
+			expectClean(t)
+			var old unix.Rlimit
+			if err := unix.Prlimit(0, unix.RLIMIT_NOFILE, nil, &old); err != nil {
+				t.Fatal(err)
+			}
+			restore := func() { unix.Prlimit(0, unix.RLIMIT_NOFILE, &old, nil) }
+			defer restore()
+			if err := helperCmd(t, "exit", "0").Run(); err != nil { // opens the null device
+				t.Fatal(err)
+			}
+			before, failed := descriptors(), 0
+			for limit := 3; ; limit++ {
+				c := helperCmd(t, "exit", "0")
+				unix.Prlimit(0, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(limit), Max: old.Max}, nil)
+				err := start(c)
+				restore()
+				if err == nil {
+					if err := c.Wait(); err != nil {
+						t.Errorf("with %d: Wait: %v", limit, err)
+					}
+					break
+				}
+				failed++
+				// In the child, dup3 says EBADF of a number that is too high.
+				if !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.EBADF) || c.Process != nil {
+					t.Errorf("with %d: %v, Process %v", limit, err, c.Process)
+				}
+				if n := descriptors(); n != before {
+					t.Fatalf("with %d: %d descriptors, %d before", limit, n, before)
+				}
+				if limit > before+40 {
+					t.Fatalf("with %d: %v", limit, err)
+				}
+			}
+			if failed < 3 {
+				t.Errorf("only %d starts have failed", failed)
+			}
+			t.Logf("%d starts failed", failed)
+		})
+	}
+}
+
+// A child that is stopped can be waited for and signalled as any other.
+func TestStoppedChild(t *testing.T) {
+	expectClean(t)
+	c, finish := startServing(t, "7")
+	if err := c.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	awaitState(t, c.Pid(), "T")
+	if done, err := c.TryWait(); done {
+		t.Errorf("TryWait: done, %v", err)
+	}
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 20*time.Millisecond, errCause)
+	defer cancel()
+	if err := c.WaitContext(ctx); err != errCause {
+		t.Errorf("WaitContext: %v", err)
+	}
+	if err := c.Signal(syscall.SIGCONT); err != nil {
+		t.Errorf("Signal: %v", err)
+	}
+	finish()
+	if err := c.Wait(); err == nil || err.Error() != "exit status 7" {
+		t.Errorf("Wait: %v", err)
+	}
+
+	// It does not hear SIGTERM, but dies of SIGKILL.
+	c, _ = startServing(t, "7")
+	c.Signal(syscall.SIGSTOP)
+	awaitState(t, c.Pid(), "T")
+	ctx, cancel = context.WithTimeoutCause(t.Context(), 20*time.Millisecond, errCause)
+	defer cancel()
+	if err := c.Shutdown(ctx); err != errCause {
+		t.Errorf("Shutdown: %v", err)
+	}
+	if err := c.Wait(); err == nil || err.Error() != "signal: killed" {
+		t.Errorf("Wait: %v", err)
+	}
+}
+
+func awaitState(t *testing.T, pid int, state string) {
+	t.Helper()
+	for end := time.Now().Add(stuck / 2); processState(pid) != state; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("process %d is in state %s", pid, processState(pid))
+		}
+	}
+}
+
+// helperTracer attaches to a process, and stays attached until its input ends.
+func helperTracer(args []string) int {
+	runtime.LockOSThread()
+	if err := unix.PtraceSeize(atoi(args[0])); err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	fmt.Println("ready")
+	io.Copy(io.Discard, os.Stdin)
+	return 0
+}
+
+// The exit of a traced child is hidden from its parent until the tracer has
+// seen it. Nothing hangs but Wait, and that only until then.
+func TestTracedChild(t *testing.T) {
+	expectClean(t)
+	c, _ := startServing(t, "7")
+	tracer := helperCmd(t, "tracer", fmt.Sprint(c.Pid()))
+	in, err := tracer.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := newReadyWriter()
+	tracer.Stdout = out
+	if err := tracer.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-out.ready
+	if s := out.String(); s != "ready\n" {
+		in.Close()
+		tracer.Wait()
+		t.Skipf("cannot trace: %s", s)
+	}
+	if done, err := c.TryWait(); done || err != nil {
+		t.Errorf("TryWait: %v, %v", done, err)
+	}
+	if err := c.Kill(); err != nil {
+		t.Errorf("Kill: %v", err)
+	}
+	awaitState(t, c.Pid(), "Z")
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 20*time.Millisecond, errCause)
+	defer cancel()
+	if err := c.WaitContext(ctx); err != errCause && (err == nil || err.Error() != "signal: killed") {
+		t.Errorf("WaitContext: %v", err)
+	}
+	in.Close() // and it detaches
+	if err := tracer.Wait(); err != nil {
+		t.Errorf("the tracer: %v", err)
+	}
+	if err := c.Wait(); err == nil || err.Error() != "signal: killed" {
+		t.Errorf("Wait: %v", err)
+	}
+}
+
+// helperForkLoop starts commands, one after the other, without end.
+func helperForkLoop([]string) int {
+	fmt.Println("ready")
+	for {
+		if err := xexec.Command("/proc/self/exe", helperArg, "exit", "0").Run(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
+}
+
+// A child that is in vfork for most of its life dies of SIGKILL nevertheless.
+func TestChildInAVforkLoop(t *testing.T) {
+	expectClean(t)
+	for range 10 {
+		c := helperCmd(t, "forkloop")
+		startReady(t, xCommand{c})
+		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Millisecond, errCause)
+		c.Signal(syscall.SIGCHLD)
+		if err := c.Shutdown(ctx); err != errCause && err != nil {
+			t.Errorf("Shutdown: %v", err)
+		}
+		cancel()
+		if err := c.Wait(); err == nil || !strings.HasPrefix(err.Error(), "signal: ") {
+			t.Errorf("Wait: %v", err)
+		}
+	}
+}
+
+// The clock is stepped under a WaitDelay, a Shutdown and a context. It is the
+// clock of the whole machine, so this runs only if the environment says so.
+func TestClockStep(t *testing.T) {
+	if os.Getenv("XEXEC_TEST_CLOCK") == "" {
+		t.Skip("it sets the machine's clock: only with XEXEC_TEST_CLOCK=1")
+	}
+	expectClean(t)
+	for _, step := range []time.Duration{time.Hour, -time.Hour} {
+		began := time.Now()
+		c := helperCmd(t, "hold", holderAddr(t), "say", "o:some")
+		c.Stdout, c.WaitDelay = new(bytes.Buffer), long
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		stepClock(t, step)
+		err := c.Wait()
+		stepClock(t, -step)
+		if took := time.Since(began); err != xexec.ErrWaitDelay || took < long || took > 10*long {
+			t.Errorf("a step of %v: %v after %v", step, err, took)
+		}
+	}
+}
+
+func stepClock(t *testing.T, by time.Duration) {
+	ts := unix.NsecToTimespec(time.Now().Add(by).UnixNano())
+	if err := unix.ClockSettime(unix.CLOCK_REALTIME, &ts); err != nil {
+		t.Skipf("the clock cannot be set: %v", err)
+	}
+}
+
+// Once Fd has made the descriptor blocking, nothing ends a read. Wait leaves the
+// rest to a reader that is in one, and does not close the pipe under it.
+func TestNoOutputIsLostInBlockingMode(t *testing.T) {
+	expectClean(t)
+	for _, size := range []int{1, 16, 4096} {
+		for range 4 {
+			c := helperCmd(t, "say", "o:"+bulk[:60_000])
+			out, err := c.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			out.(interface{ Fd() uintptr }).Fd()
+			if err := c.Start(); err != nil {
+				t.Fatal(err)
+			}
+			got := make(chan string, 1)
+			go func() {
+				var b bytes.Buffer
+				_, err := io.CopyBuffer(struct{ io.Writer }{&b}, struct{ io.Reader }{out}, make([]byte, size))
+				if err != nil {
+					t.Error(err)
+				}
+				got <- b.String()
+			}()
+			if err := c.Wait(); err != nil {
+				t.Error(err)
+			}
+			if s := <-got; s != bulk[:60_000] {
+				t.Errorf("%d bytes of 60000, read %d at a time", len(s), size)
+			}
+		}
+	}
+}

@@ -1,0 +1,342 @@
+package xexec_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
+
+	"example.com/xexec"
+)
+
+// Faults that concern a whole process run in a child that is the test binary.
+// Each prints what is wrong, and nothing if all is well.
+var processFaults = map[string]func(){
+	"stealing reaper":   faultStealingReaper,
+	"SIGCHLD ignored":   faultIgnoredSIGCHLD,
+	"no more processes": faultNoMoreProcesses,
+	"reaper of orphans": faultReaperOfOrphans,
+	"reused pid":        faultReusedPid,
+	"GODEBUG":           faultGodebug,
+}
+
+func init() {
+	registerHelper("fault", helperFault)
+	registerHelper("orphan", helperOrphan)
+}
+
+func helperFault(args []string) int {
+	before, goroutines := takeStock(), goleak.IgnoreCurrent()
+	processFaults[args[0]]()
+	if err := goleak.Find(goroutines); err != nil {
+		fmt.Println(err)
+	}
+	for _, leak := range before.leaks() {
+		fmt.Println(leak)
+	}
+	return 0
+}
+
+// runFault runs a fault in a child, which c must not have changed otherwise.
+func runFault(t *testing.T, name string, attr *syscall.SysProcAttr, env ...string) {
+	t.Helper()
+	t.Parallel()
+	deadline(t, 2*stuck)
+	c := stdHelperCmd(t, "fault", name)
+	c.SysProcAttr = attr
+	c.Env = append(os.Environ(), env...)
+	out, err := c.CombinedOutput()
+	if attr != nil && errors.Is(err, syscall.EPERM) {
+		t.Skipf("no name space of its own: %v", err)
+	}
+	if skip, ok := strings.CutPrefix(string(out), "skip: "); ok {
+		t.Skip(skip)
+	}
+	if err != nil || len(out) > 0 {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func selfCmd(name string, args ...string) *xexec.Cmd {
+	return xexec.Command("/proc/self/exe", append([]string{helperArg, name}, args...)...)
+}
+
+func sayIfNot(ok bool, format string, args ...any) {
+	if !ok {
+		fmt.Printf(format+"\n", args...)
+	}
+}
+
+// Another part of the program waits for any child, and takes each status that
+// it can get.
+func TestWait4OfAnyChild(t *testing.T) { runFault(t, "stealing reaper", nil) }
+
+func faultStealingReaper() {
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	stolen := make(map[int]bool)
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			var status syscall.WaitStatus
+			if pid, err := syscall.Wait4(-1, &status, syscall.WNOHANG, nil); err == nil && pid > 0 {
+				stolen[pid] = true
+			}
+		}
+	}()
+	type end struct {
+		pid int
+		err error
+	}
+	var ends []end
+	for i := range 60 {
+		c := selfCmd("say", "o:some", "x:"+strconv.Itoa(i%2*3))
+		var out bytes.Buffer
+		c.Stdout = &out
+		if err := c.Start(); err != nil {
+			fmt.Println(err)
+			continue
+		}
+		if i%3 == 0 {
+			<-c.Done()
+		}
+		err := c.Wait()
+		ends = append(ends, end{c.Process.Pid, err})
+		sayIfNot(out.String() == "some", "output %q", &out)
+		sayIfNot(c.Kill() == os.ErrProcessDone, "Kill after Wait")
+		sayIfNot(errors.Is(err, syscall.ECHILD) || (i%2 == 1) == (err != nil), "Wait of number %d: %v", i, err)
+	}
+	close(stop)
+	<-stopped
+	for _, e := range ends {
+		sayIfNot(stolen[e.pid] == errors.Is(e.err, syscall.ECHILD), "stolen %v, Wait: %v", stolen[e.pid], e.err)
+	}
+	if err := selfCmd("exit", "0").Run(); err != nil {
+		fmt.Println("afterwards:", err)
+	}
+}
+
+// The kernel reaps each child itself.
+func TestSIGCHLDIgnored(t *testing.T) { runFault(t, "SIGCHLD ignored", nil) }
+
+func faultIgnoredSIGCHLD() {
+	signal.Ignore(syscall.SIGCHLD)
+	for range 5 {
+		std := exec.Command("/proc/self/exe", helperArg, "say", "o:some", "x:3")
+		want, stdErr := std.Output()
+		got, err := selfCmd("say", "o:some", "x:3").Output()
+		sayIfNot(errors.Is(err, syscall.ECHILD), "Output: %v", err)
+		sayIfNot(describe(err) == describe(stdErr) || errors.Is(stdErr, syscall.ECHILD), "%v, os/exec: %v", err, stdErr)
+		sayIfNot(bytes.Equal(want, got), "%q, os/exec: %q", got, want)
+	}
+	// A signal must not reach whoever has got the id.
+	c := selfCmd("serve", "0")
+	in, _ := c.StdinPipe()
+	if err := c.Start(); err != nil {
+		fmt.Println(err)
+		return
+	}
+	sayIfNot(c.Signal(syscall.SIGCONT) == nil, "Signal to a live child")
+	in.Close()
+	sayIfNot(errors.Is(c.Wait(), syscall.ECHILD), "Wait")
+	sayIfNot(c.Kill() == os.ErrProcessDone, "Kill after the end")
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGCHLD) // no longer ignored
+	if err := selfCmd("exit", "0").Run(); err != nil {
+		fmt.Println("afterwards:", err)
+	}
+}
+
+// A user may have so many processes, and has them.
+func TestNoMoreProcesses(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can become a user whose processes it can count")
+	}
+	runFault(t, "no more processes", nil)
+}
+
+func faultNoMoreProcesses() {
+	// Nobody else's processes count, and root's are not limited.
+	const uid = 54321
+	idle := make(chan struct{})
+	for range 8 { // threads that the runtime may need while there are no more
+		go func() { unix.Nanosleep(&unix.Timespec{Nsec: 1e6}, nil); idle <- struct{}{} }()
+	}
+	for range 8 {
+		<-idle
+	}
+	if err := syscall.Setuid(uid); err != nil {
+		fmt.Println("skip:", err)
+		return
+	}
+	exe := "/proc/self/exe"
+	if err := xexec.Command(exe, helperArg, "exit", "0").Run(); err != nil {
+		fmt.Println("skip: another user cannot run this program:", err)
+		return
+	}
+	var old unix.Rlimit
+	unix.Prlimit(0, unix.RLIMIT_NPROC, nil, &old)
+	for range 5 {
+		c := xexec.Command(exe, helperArg, "say", "o:some")
+		c.Stdout, c.Stdin = new(bytes.Buffer), strings.NewReader("x")
+		unix.Prlimit(0, unix.RLIMIT_NPROC, &unix.Rlimit{Cur: 1, Max: old.Max}, nil)
+		err := c.Start()
+		unix.Prlimit(0, unix.RLIMIT_NPROC, &old, nil)
+		sayIfNot(errors.Is(err, syscall.EAGAIN), "Start: %v", err)
+		sayIfNot(c.Process == nil, "there is a process")
+	}
+	if err := xexec.Command(exe, helperArg, "exit", "0").Run(); err != nil {
+		fmt.Println("afterwards:", err)
+	}
+}
+
+// helperOrphan leaves a process behind that ends a little later than it does.
+func helperOrphan(args []string) int {
+	c := exec.Command("/proc/self/exe", helperArg, "cat")
+	r, w, err := os.Pipe()
+	if err != nil {
+		return 1
+	}
+	c.Stdin = r
+	if c.Start() != nil {
+		return 1
+	}
+	_ = w // ends with this process
+	return atoi(args[0])
+}
+
+// The program is the first process of its pid name space, and reaps what its
+// children leave behind: by looking first whose it is.
+func TestFirstProcessOfItsNameSpace(t *testing.T) {
+	runFault(t, "reaper of orphans", &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS})
+}
+
+func mountProc() bool {
+	unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
+	if err := unix.Mount("proc", "/proc", "proc", 0, ""); err != nil {
+		fmt.Println("skip: no /proc for the name space:", err)
+		return false
+	}
+	return true
+}
+
+func faultReaperOfOrphans() {
+	if !mountProc() {
+		return
+	}
+	sayIfNot(os.Getpid() == 1, "pid %d", os.Getpid())
+	commands := make(chan *xexec.Cmd)
+	results := make(chan error)
+	for range 4 {
+		go func() {
+			for c := range commands {
+				results <- c.Wait()
+			}
+		}()
+	}
+	go func() {
+		defer close(commands)
+		for i := range 40 {
+			c := selfCmd("orphan", strconv.Itoa(i%3))
+			if err := c.Start(); err != nil {
+				results <- err
+				continue
+			}
+			commands <- c
+		}
+	}()
+	var codes [3]int
+	for range 40 {
+		err := <-results
+		var exit *exec.ExitError
+		if err != nil && !errors.As(err, &exit) {
+			fmt.Println(err)
+			continue
+		}
+		code := 0
+		if exit != nil {
+			code = exit.ExitCode()
+		}
+		codes[code]++
+	}
+	sayIfNot(codes == [3]int{14, 13, 13}, "exit codes %v", codes)
+	// All commands are waited for: what is left to reap are the orphans.
+	orphans := 0
+	for {
+		_, err := unix.Wait4(-1, nil, 0, nil)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			break
+		}
+		orphans++
+	}
+	sayIfNot(orphans == 40, "%d orphans reaped", orphans)
+}
+
+// os/exec's own switches mean the same.
+func TestGodebugOfOsExec(t *testing.T) {
+	for _, value := range []string{"execerrdot=0", "execerrdot=1", "execwait=1", "execwait=2"} {
+		t.Run(value, func(t *testing.T) { runFault(t, "GODEBUG", nil, "GODEBUG="+value, "PATH=.") })
+	}
+}
+
+func faultGodebug() {
+	exe, err := os.Executable()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	if err := os.Symlink(exe, dir+"/prog"); err != nil {
+		fmt.Println(err)
+		return
+	}
+	os.Chdir(dir)
+	std, x := exec.Command("prog", helperArg, "say", "o:some"), xexec.Command("prog", helperArg, "say", "o:some")
+	sayIfNot(std.Path == x.Path && describe(std.Err) == describe(x.Err), "%s %v, os/exec: %s %v", x.Path, x.Err, std.Path, std.Err)
+	stdOut, stdErr := std.Output()
+	out, err := x.Output()
+	sayIfNot(bytes.Equal(out, stdOut) && describe(err) == describe(stdErr), "%q %v, os/exec: %q %v", out, err, stdOut, stdErr)
+	stdPath, stdErr := exec.LookPath("prog")
+	path, err := xexec.LookPath("prog")
+	sayIfNot(path == stdPath && describe(err) == describe(stdErr), "%q %v, os/exec: %q %v", path, err, stdPath, stdErr)
+	// With execwait, a command that is waited for in whatever way is not reported.
+	for _, wait := range []func(c *xexec.Cmd){
+		func(c *xexec.Cmd) { c.Wait() },
+		func(c *xexec.Cmd) { <-c.Done() },
+		func(c *xexec.Cmd) { c.Shutdown(context.Background()) },
+		func(c *xexec.Cmd) {
+			for done := false; !done; done, _ = c.TryWait() {
+				time.Sleep(time.Millisecond)
+			}
+		},
+	} {
+		c := selfCmd("exit", "0")
+		if err := c.Start(); err != nil {
+			fmt.Println(err)
+		}
+		wait(c)
+	}
+	os.Chdir("/")
+}

@@ -1,0 +1,194 @@
+//go:build unix
+
+package xexec_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/iotest"
+
+	"go.uber.org/goleak"
+
+	"example.com/xexec"
+)
+
+// What goes wrong around a command. After each fault, the error says what it
+// was, nothing runs, nothing is left, and the next command works. None of these
+// tests is parallel, or they could not tell what is left by whom.
+
+// expectClean fails the test if at its end anything is left that was not there
+// now, or the next command does not work.
+func expectClean(t *testing.T) {
+	t.Helper()
+	deadline(t, stuck)
+	works := func() {
+		t.Helper()
+		c := helperCmd(t, "cat", "3")
+		c.Stdin = strings.NewReader("still here")
+		out, err := c.Output()
+		if err == nil || err.Error() != "exit status 3" || string(out) != "still here" {
+			t.Errorf("the next command: %q, %v", out, err)
+		}
+	}
+	works() // so that what stays open is open
+	before, goroutines := takeStock(), goleak.IgnoreCurrent()
+	t.Cleanup(func() {
+		works()
+		if err := goleak.Find(goroutines); err != nil {
+			t.Error(err)
+		}
+		for _, leak := range before.leaks() {
+			t.Error(leak)
+		}
+	})
+}
+
+// A reader gives some, then fails; a writer takes some, then fails.
+func TestReaderAndWriterThatFailMidway(t *testing.T) {
+	expectClean(t)
+	for _, size := range []int{0, 1, 4096, 65536, 1 << 20} {
+		c := helperCmd(t, "cat")
+		c.Stdin = io.MultiReader(bytes.NewReader(make([]byte, size)), iotest.ErrReader(errBroken))
+		out, err := c.Output()
+		if err != errBroken || len(out) != size {
+			t.Errorf("a reader that fails after %d bytes: %v, and %d arrive", size, err, len(out))
+		}
+	}
+	for _, room := range []int{0, 1, 4096, 100_000} {
+		for _, code := range []string{"x:0", "x:4"} {
+			c := helperCmd(t, "say", "o:"+bulk, code)
+			w := &failingWriter{room: room}
+			c.Stdout = w
+			err := c.Run()
+			// It dies of SIGPIPE unless all was in the pipe by then.
+			var exit *exec.ExitError
+			fits := room >= len(bulk)
+			switch {
+			case fits && code == "x:0" && err == nil:
+			case fits && code == "x:4" && errors.As(err, &exit) && exit.ExitCode() == 4:
+			case !fits && (err == errBroken || errors.As(err, &exit)) && len(w.got) == room:
+			default:
+				t.Errorf("a writer with room for %d: %v, %d written", room, err, len(w.got))
+			}
+		}
+	}
+}
+
+func TestFullDiskBehindStdout(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(func() { full.Close() })
+	expectClean(t)
+
+	// The child has it, and tells.
+	c := helperCmd(t, "cat")
+	c.Stdin, c.Stdout = strings.NewReader("some"), full
+	var stderr bytes.Buffer
+	c.Stderr = &stderr
+	err = c.Run()
+	if err == nil || err.Error() != "exit status 1" || !strings.Contains(stderr.String(), "no space left") {
+		t.Errorf("Run: %v; the child says %q", err, stderr.String())
+	}
+	// We have it.
+	for _, args := range [][]string{{"o:some"}, {"o:" + bulk, "e:more"}, {"o:some", "x:3"}} {
+		c = helperCmd(t, "say", args...)
+		c.Stdout = struct{ io.Writer }{full}
+		err = c.Run()
+		var exit *exec.ExitError
+		if !errors.Is(err, syscall.ENOSPC) && !errors.As(err, &exit) {
+			t.Errorf("Run: %v", err)
+		}
+		if len(args) == 1 && !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("Run: %v", err)
+		}
+	}
+}
+
+func TestNobodyReadsTheOtherEnd(t *testing.T) {
+	expectClean(t)
+	// Of Stdin: that is no error.
+	c := helperCmd(t, "readsome", "5")
+	c.Stdin = strings.NewReader(bulk)
+	if out, err := c.Output(); err != nil || string(out) != bulk[:5] {
+		t.Errorf("a command that reads little: %q, %v", out, err)
+	}
+	// Of the pipe behind a Stdout that is a writer of ours.
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	r.Close()
+	c = helperCmd(t, "say", "o:some")
+	c.Stdout = struct{ io.Writer }{w}
+	if err := c.Run(); !errors.Is(err, syscall.EPIPE) {
+		t.Errorf("a writer with a broken pipe: %v", err)
+	}
+	// Of the pipe that is the child's Stdout.
+	c = helperCmd(t, "say", "o:some")
+	c.Stdout = w
+	if err := c.Run(); err == nil || err.Error() != "signal: broken pipe" {
+		t.Errorf("a broken pipe as Stdout: %v", err)
+	}
+}
+
+// Somebody else's wait takes the exit status, before ours or while it waits.
+func TestStolenStatusIsAnErrorAndNoHang(t *testing.T) {
+	expectClean(t)
+	steal := map[string]func(c *xexec.Cmd) error{
+		"wait4": func(c *xexec.Cmd) error {
+			for {
+				var status syscall.WaitStatus
+				if _, err := syscall.Wait4(c.Process.Pid, &status, 0, nil); err != syscall.EINTR {
+					return err
+				}
+			}
+		},
+		"Process.Wait": func(c *xexec.Cmd) error {
+			_, err := c.Process.Wait()
+			return err
+		},
+	}
+	for name, steal := range steal {
+		for _, waiters := range []int{0, 1, 3} {
+			c := helperCmd(t, "serve", "0")
+			in, err := c.StdinPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			startReady(t, xCommand{c})
+			errs := make(chan error)
+			for range waiters {
+				go func() { errs <- c.Wait() }()
+			}
+			in.Close()
+			stolen := steal(c) == nil
+			first := c.Wait()
+			for range waiters {
+				if err := <-errs; err != first {
+					t.Errorf("%s: one Wait: %v, another: %v", name, first, err)
+				}
+			}
+			if stolen && !errors.Is(first, syscall.ECHILD) || !stolen && first != nil {
+				t.Errorf("%s, taken %v: Wait: %v", name, stolen, first)
+			}
+			if waiters == 0 && !stolen {
+				t.Errorf("%s has not taken it", name)
+			}
+			if done, err := c.TryWait(); !done || err != first {
+				t.Errorf("%s: TryWait: %v, %v", name, done, err)
+			}
+			if err := c.Kill(); err != os.ErrProcessDone {
+				t.Errorf("%s: Kill: %v", name, err)
+			}
+		}
+	}
+}

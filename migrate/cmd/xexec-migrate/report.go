@@ -1,0 +1,127 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"go/token"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"example.com/xexec/migrate/internal/swap"
+	"example.com/xexec/migrate/internal/udiff"
+)
+
+// A report is what -json prints.
+type report struct {
+	Module   string          `json:"module"`
+	Packages []packageReport `json:"packages"`
+	Offers   []offerReport   `json:"offers"`
+	Files    []string        `json:"files"` // that change
+	Notes    []string        `json:"notes,omitempty"`
+}
+
+type packageReport struct {
+	Path    string   `json:"path"`
+	Moves   bool     `json:"moves"`
+	Reasons []remark `json:"reasons,omitempty"` // why it does not move
+	Notes   []remark `json:"notes,omitempty"`   // what to look at
+}
+
+type remark struct {
+	Posn    string `json:"posn,omitempty"`
+	Message string `json:"message"`
+}
+
+type offerReport struct {
+	Analyzer string `json:"analyzer"`
+	Posn     string `json:"posn"`
+	Message  string `json:"message"`
+	Fixable  bool   `json:"fixable"`
+}
+
+func newReport(plan *swap.Plan, findings []*swap.Finding, wd string) *report {
+	r := &report{Module: plan.Module, Packages: []packageReport{}, Offers: []offerReport{}, Files: []string{}}
+	for _, p := range plan.Packages {
+		r.Packages = append(r.Packages, packageReport{p.Path, p.Moves, remarks(wd, p.Reasons), remarks(wd, p.Notes)})
+	}
+	for _, f := range findings {
+		r.Offers = append(r.Offers, offerReport{f.Analyzer, posn(wd, f.Pos), f.Message, f.Fixable})
+	}
+	return r
+}
+
+func remarks(wd string, reasons []swap.Reason) []remark {
+	var rs []remark
+	for _, r := range reasons {
+		rs = append(rs, remark{posn(wd, r.Pos), r.Msg})
+	}
+	return rs
+}
+
+func posn(wd string, pos token.Position) string {
+	if !pos.IsValid() {
+		return ""
+	}
+	pos.Filename = relative(wd, pos.Filename)
+	return pos.String()
+}
+
+func relative(wd, path string) string {
+	if rel, err := filepath.Rel(wd, path); err == nil && !strings.HasPrefix(rel, "..") {
+		return rel
+	}
+	return path
+}
+
+func (r *report) writeJSON(w io.Writer) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "\t")
+	return enc.Encode(r)
+}
+
+func (r *report) writeText(w io.Writer, o options) error {
+	from, to := "os/exec", "xexec"
+	if o.reverse {
+		from, to = to, from
+	}
+	var b strings.Builder
+	for _, p := range r.Packages {
+		switch {
+		case !p.Moves:
+			fmt.Fprintf(&b, "%s stays on %s\n", p.Path, from)
+		case o.fix:
+			fmt.Fprintf(&b, "%s moved to %s\n", p.Path, to)
+		default:
+			fmt.Fprintf(&b, "%s can move to %s\n", p.Path, to)
+		}
+		for _, rs := range [][]remark{p.Reasons, p.Notes} {
+			for _, m := range rs {
+				fmt.Fprintf(&b, "\t%s\n", m)
+			}
+		}
+	}
+	for _, f := range r.Offers {
+		fix := ""
+		if f.Fixable {
+			fix = ", fixable"
+		}
+		fmt.Fprintf(&b, "%s: %s (%s%s)\n", f.Posn, f.Message, f.Analyzer, fix)
+	}
+	for _, n := range r.Notes {
+		fmt.Fprintln(&b, n)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (m remark) String() string {
+	if m.Posn == "" {
+		return m.Message
+	}
+	return m.Posn + ": " + m.Message
+}
+
+func diffOf(wd string, f *swap.File) string {
+	return udiff.Diff(filepath.ToSlash(relative(wd, f.Path)), string(f.Old), string(f.New))
+}

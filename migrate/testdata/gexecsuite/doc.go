@@ -1,0 +1,2 @@
+// Package gexecsuite tests a command from outside.
+package gexecsuite

@@ -1,0 +1,10 @@
+module example.org/gitwrap
+
+go 1.24
+
+require github.com/stretchr/testify v1.12.1
+
+require (
+	github.com/stretchr/objx v0.5.3 // indirect
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
+)

@@ -1,0 +1,5 @@
+module example.org/ptyterm
+
+go 1.24
+
+require github.com/creack/pty v1.1.24

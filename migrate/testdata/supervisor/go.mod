@@ -1,0 +1,3 @@
+module example.org/supervisor
+
+go 1.24

@@ -1,0 +1,5 @@
+package systems
+
+import osexec "os/exec"
+
+func opener(target string) *osexec.Cmd { return osexec.Command("open", target) }

@@ -1,0 +1,11 @@
+//go:build unix && !linux
+
+package xexec_test
+
+// What is only seen on Linux.
+
+func processState(int) string { return "" }
+
+func isOurs(int) bool { return false }
+
+func isZombieSoon(int) bool { return true }
