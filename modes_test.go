@@ -17,11 +17,3 @@ func needPoller(t testing.TB) {
 		t.Skipf("there is no poller without %s", mode)
 	}
 }
-
-// needPidfd skips a test that itself uses a pidfd in a run without any.
-func needPidfd(t testing.TB) {
-	t.Helper()
-	if os.Getenv(withoutEnv) == "pidfd" {
-		t.Skip("there is no pidfd")
-	}
-}

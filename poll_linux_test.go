@@ -93,6 +93,7 @@ func TestWaitContextThatEndsLeavesNothingBehind(t *testing.T) {
 
 // A wait that was called off leaves no trace in the poller that others use.
 func TestPolledAgain(t *testing.T) {
+	needPoller(t)
 	deadline(t, stuck)
 	ctx, cancel := context.WithCancel(t.Context())
 	var others sync.WaitGroup

@@ -30,6 +30,7 @@ func helperTrace(args []string) int {
 // The pidfd of a child that somebody traces tells of the exit before the child
 // can be reaped. A wait goes on until then, and can still be called off.
 func TestPolledChildIsTraced(t *testing.T) {
+	needPoller(t)
 	deadline(t, stuck)
 	c := startSleep(t)
 	tracer := helperCmd(t, "trace", strconv.Itoa(c.Pid()))

@@ -69,12 +69,7 @@ func helperStrangers(args []string) int {
 			return 1
 		}
 	}
-	self, err := os.FindProcess(os.Getpid())
-	if err != nil {
-		fmt.Println(err)
-		return 1
-	}
-	handle := self.WithHandle(func(uintptr) {}) == nil
+	handle := havePidfd()
 	rounds := atoi(args[1])
 
 	idiom := 0
@@ -152,6 +147,12 @@ func helperStrangers(args []string) int {
 	return 0
 }
 
+// havePidfd reports whether os.Process has pidfds here.
+func havePidfd() bool {
+	self, err := os.FindProcess(os.Getpid())
+	return err == nil && self.WithHandle(func(uintptr) {}) == nil
+}
+
 func TestNoStrangerIsSignalled(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("needs root")
@@ -161,8 +162,8 @@ func TestNoStrangerIsSignalled(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			deadline(t, stuck)
-			if name == "pidfd" {
-				needPidfd(t)
+			if name == "pidfd" && !havePidfd() {
+				t.Skip("there is none")
 			}
 			c := stdHelperCmd(t, "strangers", name, strconv.Itoa(rounds))
 			c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS}

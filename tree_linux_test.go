@@ -15,8 +15,14 @@ import (
 )
 
 // cgroupDir is the directory of our cgroup in a version 2 hierarchy, "" if no
-// cgroup can be made there.
+// cgroup can be made there, or no process started in it (clone3 may be
+// forbidden).
 var cgroupDir = sync.OnceValue(func() string {
+	c := xexec.Command("true")
+	c.SetTree(true)
+	if c.Run() != nil || c.TreeKind() != xexec.Cgroup {
+		return ""
+	}
 	b, _ := os.ReadFile("/proc/self/cgroup")
 	for line := range strings.Lines(string(b)) {
 		path, ok := strings.CutPrefix(strings.TrimSpace(line), "0::")

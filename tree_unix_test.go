@@ -48,9 +48,11 @@ func newTreeTest(t testing.TB, kind xexec.TreeKind) *treeTest {
 	mark := fmt.Sprintf("XEXEC_TREE=%d.%d.", os.Getpid(), treeTests.Add(1))
 	tt := &treeTest{t, kind, mark}
 	t.Cleanup(func() {
-		for _, pid := range marked(mark) {
-			t.Errorf("process %d is left behind", pid)
-			syscall.Kill(pid, syscall.SIGKILL)
+		for left := marked(mark); left != nil; left = marked(mark) { // they may fork
+			for _, pid := range left {
+				t.Errorf("process %d is left behind", pid)
+				syscall.Kill(pid, syscall.SIGKILL)
+			}
 		}
 	})
 	return tt
@@ -83,6 +85,8 @@ func (t *treeTest) start(c *xexec.Cmd) *readyWriter {
 		t.Fatal(err)
 	}
 	if got := c.TreeKind(); got != t.kind {
+		c.Kill()
+		c.Wait()
 		t.Fatalf("TreeKind is %v, want %v", got, t.kind)
 	}
 	select {
