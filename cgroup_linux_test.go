@@ -29,6 +29,9 @@ func helperTree([]string) int {
 
 func needCgroup(t testing.TB) {
 	t.Helper()
+	if os.Getenv(withoutEnv) == "pidfd" {
+		t.Skip("a cgroup is used through clone3 and pidfds alone")
+	}
 	if cgroupDir() == "" {
 		t.Skip("no cgroup can be made here")
 	}

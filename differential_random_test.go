@@ -184,10 +184,10 @@ func (c *choices) ending(p *plan) {
 		p.ctx = "after"
 	}
 	if p.method == "start" && p.ctx != "running" && p.gate && c.pick(3) == 0 {
-		p.signal = []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL, syscall.SIGHUP, syscall.SIGINT}[c.pick(4)]
+		p.signal = []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL}[c.pick(2)]
 		p.trap = p.signal == syscall.SIGTERM && c.pick(2) == 0
 	}
-	p.late = append(p.late, c.of("exit:0 exit:0 exit:0 exit:1 exit:3 exit:255 kill:15 kill:9 kill:1 kill:2"))
+	p.late = append(p.late, c.of("exit:0 exit:0 exit:0 exit:1 exit:3 exit:255 kill:15 kill:9"))
 
 	p.delay = c.of("- - long")
 	reads := strings.Contains(p.outReading+p.errReading, "before") || p.stdout == "next"
