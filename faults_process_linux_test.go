@@ -222,6 +222,7 @@ func helperOrphan(args []string) int {
 // The program is the first process of its pid name space, and reaps what its
 // children leave behind: by looking first whose it is.
 func TestFirstProcessOfItsNameSpace(t *testing.T) {
+	needHelper(t, "orphan")
 	runFault(t, "reaper of orphans", &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS})
 }
 

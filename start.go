@@ -23,7 +23,7 @@ func (c *Cmd) start(bound context.Context) error {
 		c.Err = r.in.Err // "exec: no command", which String shows
 	}
 	if err != nil {
-		s.startFailed(c, err)
+		s.startFailed(c)
 		return err
 	}
 	s.started(c, r)

@@ -31,6 +31,7 @@ type state struct {
 	childEnds []*os.File // of all pipes that were made
 	claimed   bool       // Start was called
 	failed    bool       // and failed
+	args      []string   // Args then
 	run       *run       // the process of Cmd.Process, or an earlier one
 }
 
@@ -104,7 +105,7 @@ func (s *state) currentLocked(c *Cmd) *run {
 // reset forgets the command over whose struct another one was assigned.
 func (s *state) reset() {
 	s.settings, s.pipes, s.stderr, s.done, s.childEnds = settings{}, nil, nil, nil, nil
-	s.claimed, s.failed, s.run = false, false, nil
+	s.claimed, s.failed, s.args, s.run = false, false, nil, nil
 }
 
 // prepare calls f, which changes the state of a command that is not started yet.
@@ -112,8 +113,8 @@ func (s *state) prepare(c *Cmd, f func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.currentLocked(c)
-	if s.failed && !startCalled(c.Std()) {
-		s.reset() // startFailed had made it true for the one that failed
+	if s.failed && !sameSlice(s.args, c.Args) {
+		s.reset() // another struct was assigned over the one that could not be started
 	}
 	f()
 }
@@ -147,20 +148,20 @@ func (s *state) serveDone(c *Cmd, r *run) {
 	s.done = nil
 }
 
-// startFailed releases those who wait for the command to be started, and tells
-// os/exec's side that c cannot be started again: its Start, too, only fails now.
-func (s *state) startFailed(c *Cmd, err error) {
+// startFailed releases those who wait for the command to be started.
+func (s *state) startFailed(c *Cmd) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.failed = true
+	s.failed, s.args = true, c.Args
 	if s.done == nil {
 		s.done = make(chan struct{})
 	}
 	close(s.done)
-	was := c.Err
-	c.Err = err
-	c.Std().Start()
-	c.Err = was
+}
+
+// sameSlice reports whether a and b are one slice. Each Command has its own Args.
+func sameSlice(a, b []string) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
 // doneChan returns the channel that Done returns for c.

@@ -108,8 +108,7 @@ func (s *state) adopt(c *Cmd) *run {
 }
 
 // What follows looks at fields of os/exec's that are not exported, by reflection
-// and without writing: is there a context, was there a start, is there a
-// goroutine to wait for. Each has an answer for an os/exec without the field.
+// and without writing: is there a context, is there a goroutine to wait for. Each has an answer for an os/exec without the field.
 
 func unexported(cmd *exec.Cmd, name string) reflect.Value {
 	return reflect.ValueOf(cmd).Elem().FieldByName(name)
@@ -129,12 +128,6 @@ func holdsContext(cmd *exec.Cmd, held *heldContext) bool {
 	}
 	v := reflect.ValueOf(held)
 	return ctx.Elem().IsValid() && ctx.Elem().Type() == v.Type() && ctx.Elem().Pointer() == v.Pointer()
-}
-
-// startCalled reports whether os/exec's Start was called for cmd.
-func startCalled(cmd *exec.Cmd) bool {
-	called := unexported(cmd, "startCalled")
-	return !called.IsValid() || !called.IsZero()
 }
 
 // waitMayBlock reports whether os/exec's Wait for cmd, which it has started, may
