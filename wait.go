@@ -277,7 +277,6 @@ func (r *run) reap() {
 // os.Process makes them. The caller holds steps.
 func (r *run) reapInBackground() {
 	if r.wasReaped() {
-		r.closeTree()
 		return
 	}
 	r.phase, r.reaped = reaping, make(chan struct{})
