@@ -14,8 +14,9 @@
 // [Cmd.Wait] may be called by any number of goroutines, any number of times, and
 // all get the same result. [Cmd.WaitContext] can be left, [Cmd.TryWait] does not
 // block, [Cmd.Done] is for a select. They first observe the exit without reaping
-// the process, then reap it; what follows (the rest of the output, the result)
-// is taken on by whichever of them comes next. While nobody waits, nothing runs
+// the process, then reap it (in one call where a pidfd makes that as safe); what
+// follows (the rest of the output, the result) is taken on by whichever of them
+// comes next. While nobody waits, nothing runs
 // and nothing is reaped: an exited process stays a zombie, which keeps its
 // process id and group id from being used again.
 //
@@ -23,8 +24,8 @@
 //
 // [Cmd.Kill] and [Cmd.Signal] may be called from any goroutine at any time. A
 // signal is sent only while the exit of the process has not been seen, and the
-// process is reaped only after that, so a signal never reaches another process
-// that has got the id since. They return [os.ErrProcessDone] once the process
+// process is reaped only after that, or the signal goes to a pidfd: so it never
+// reaches another process that has got the id since. They return [os.ErrProcessDone] once the process
 // has exited, whether or not it was reaped.
 //
 // [Cmd.Terminate] asks a command to stop, and [Cmd.Shutdown] sees to it that it
@@ -95,9 +96,10 @@
 //
 // On Linux an exit is observed with waitid(2) and WNOWAIT, through the pidfd that
 // [os.Process] has or, where there is none (before Linux 5.4, under a seccomp
-// filter), by process id. A few waits block a thread each; all others share one
-// epoll(7) set of those pidfds, which takes neither a thread nor a descriptor for
-// each child. Without pidfds, each waited-for child takes a thread.
+// filter), by process id. A few waits block a thread each, and reap in the same
+// call; all others share one epoll(7) set of those pidfds, which takes neither a
+// thread nor a descriptor for each child. Without pidfds, each waited-for child
+// takes a thread.
 //
 // On macOS and the BSDs one kqueue(2) and one thread serve all waits.
 //

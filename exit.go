@@ -18,6 +18,10 @@ func (r *run) awaitExit(cancel <-chan struct{}) bool {
 	if cancel == nil && takeThread() {
 		defer giveThread()
 		growStack()
+		if r.claimReap() {
+			r.reapWith(&r.in)
+			return true
+		}
 		_, err = observe(r.proc, r.pid, true)
 	} else {
 		switch pollExit(r.proc, r.pid, cancel) {
@@ -44,6 +48,23 @@ func (r *run) awaitExit(cancel <-chan struct{}) bool {
 	} else if !r.exited { // which another may have seen, and reaped it since
 		r.unobservable = true
 	}
+	return true
+}
+
+// claimReap reports whether the caller, who leads, is to wait for the exit and
+// reap the process in one call, and if so, leaves that to it alone. It spares a
+// system call between the exit and the result.
+//
+// Signals then have no lock against the reaping, and need none: what is signalled
+// is the pidfd, which is never another process's. A tree is signalled by more
+// than that, and its leader is reaped last.
+func (r *run) claimReap() bool {
+	r.steps.Lock()
+	defer r.steps.Unlock()
+	if r.phase != running || r.tree != nil || r.foreign || r.reapedElsewhere() || !hasPidfd(r.proc) {
+		return false
+	}
+	r.phase = claimed
 	return true
 }
 

@@ -105,3 +105,5 @@ func (q *exitQueue) wait() (keys []uint64, err error) {
 	}
 	return keys, nil
 }
+
+func hasPidfd(*os.Process) bool { return false }

@@ -105,3 +105,6 @@ func (q *exitQueue) wait() (keys []uint64, err error) {
 	}
 	return q.keys[:n], nil
 }
+
+// hasPidfd reports whether package os waits for p, and signals it, by a pidfd.
+func hasPidfd(p *os.Process) bool { return p.WithHandle(func(uintptr) {}) == nil }

@@ -21,3 +21,5 @@ import (
 const maxThreads = math.MaxInt32
 
 func pollExit(*os.Process, int, <-chan struct{}) pollResult { return notPolled }
+
+func hasPidfd(*os.Process) bool { return false }

@@ -84,7 +84,7 @@ func (c *Cmd) Shutdown(ctx context.Context) error {
 
 func (r *run) shutdown(ctx context.Context) error {
 	r.terminateOnce()
-	if r.advance(true) >= copied || r.await(copied, ctx.Done()) {
+	if r.look() >= copied || r.await(copied, ctx.Done()) {
 		return r.shutdownResult()
 	}
 	if err := r.killFor(context.Cause(ctx)); err != nil && !errors.Is(err, os.ErrProcessDone) {

@@ -44,7 +44,7 @@ func (c *Cmd) WaitContext(ctx context.Context) error {
 	if r == nil {
 		return errNotStarted
 	}
-	done := r.advance(true) == complete || r.await(complete, ctx.Done()) || r.advance(true) == complete
+	done := r.look() == complete || r.await(complete, ctx.Done()) || r.look() == complete
 	runtime.KeepAlive(c)
 	if !done {
 		return context.Cause(ctx)
@@ -62,7 +62,7 @@ func (c *Cmd) TryWait() (done bool, err error) {
 	if r == nil {
 		return false, errNotStarted
 	}
-	done = r.advance(true) == complete
+	done = r.look() == complete
 	runtime.KeepAlive(c)
 	if !done {
 		return false, nil
@@ -109,7 +109,8 @@ type run struct {
 	// mu is the lock that signals take. A signal is sent only while exited is
 	// false, and the process is reaped only after exited was set: it is the
 	// pid (and the group id) of our child, alive or a zombie, that is
-	// signalled, whatever the kernel offers for safety besides.
+	// signalled, whatever the kernel offers for safety besides. (It is that
+	// alone which is relied on while the one who leads has claimed the reap.)
 	//
 	// Of a tree, the same is true of fate.over in the place of exited: the
 	// leader's exit does not end the signalling of the others.
@@ -146,6 +147,7 @@ type phase int
 
 const (
 	running   phase = iota // not known to have exited
+	claimed                // likewise; the one who leads reaps it when it does
 	lingering              // exited, unreaped; others of the tree have not
 	reaping                // os/exec's Wait runs in a goroutine and decides
 	exited                 // reaped; perhaps something is still being copied
@@ -163,7 +165,7 @@ func (r *run) await(target phase, cancel <-chan struct{}) bool {
 			return true
 		}
 		switch at {
-		case running, lingering:
+		case running, claimed, lingering:
 			select {
 			case <-r.done:
 			case <-cancel:
@@ -220,8 +222,9 @@ func (r *run) await(target phase, cancel <-chan struct{}) bool {
 func (r *run) advance(look bool) phase {
 	r.steps.Lock()
 	defer r.steps.Unlock()
-	if r.phase == running {
+	if r.phase == running || r.phase == claimed {
 		switch seen, unobservable := r.exitSeen(look); {
+		case r.phase == claimed:
 		case seen:
 			r.phase = lingering
 		case unobservable:
@@ -238,6 +241,22 @@ func (r *run) advance(look bool) phase {
 		r.finish()
 	}
 	return r.phase
+}
+
+// look is advance after a look whether the process has exited. If it has, and
+// the one who leads is reaping it, that is about to be over.
+func (r *run) look() phase {
+	for {
+		at := r.advance(true)
+		if at != claimed {
+			return at
+		}
+		if seen, _ := r.exitSeen(false); !seen {
+			return at
+		}
+		r.lead <- struct{}{}
+		<-r.lead
+	}
 }
 
 func (r *run) exitSeen(look bool) (seen, unobservable bool) {
@@ -322,7 +341,9 @@ func (r *run) reapWith(std *exec.Cmd) {
 	r.exitErr = err
 	r.setState(std.ProcessState)
 	r.phase = exited
-	close(r.reaped)
+	if r.reaped != nil {
+		close(r.reaped)
+	}
 }
 
 // stdCmd returns the command whose os/exec Wait reaps the process.

@@ -93,6 +93,53 @@ func TestTryWaitSeesTheExit(t *testing.T) {
 	t.Logf("%d rounds", n)
 }
 
+// TestTryWaitSeesTheExitUnderAWait is the same for a Wait that has been waiting
+// since before the exit. It may have reaped the child by the time of the TryWait,
+// or not, so the exit is seen by a pidfd of the test's own.
+func TestTryWaitSeesTheExitUnderAWait(t *testing.T) {
+	deadline(t, stuck)
+	rounds := 300
+	if testing.Short() {
+		rounds = 50
+	}
+	for i := range rounds {
+		c := startSleep(t)
+		pidfd, err := unix.PidfdOpen(c.Pid(), 0)
+		if err != nil {
+			t.Skip("pidfd_open:", err)
+		}
+		defer unix.Close(pidfd)
+		waited := make(chan error)
+		go func() { waited <- c.Wait() }()
+		eventually(t, "it waits", func() bool { return xexec.Blocked() == 1 })
+		if i%2 == 0 {
+			c.TryWait()
+		}
+		// The kernel has the two waits and this poll on one list.
+		if err := unix.Kill(c.Pid(), unix.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		for {
+			n, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, 0)
+			if n == 1 || err != nil && err != unix.EINTR {
+				break
+			}
+		}
+		if i%3 == 0 {
+			if err := c.Kill(); err != os.ErrProcessDone {
+				t.Errorf("round %d: Kill of a child that has exited: %v", i, err)
+			}
+		}
+		done, err := c.TryWait()
+		if !done || !killed(err) {
+			t.Errorf("round %d: TryWait of a child that has exited: %v, %v", i, done, err)
+		}
+		if other := <-waited; other != err {
+			t.Errorf("round %d: Wait: %v, TryWait: %v", i, other, err)
+		}
+	}
+}
+
 func TestNothingIsReapedWhileNobodyWaits(t *testing.T) {
 	deadline(t, stuck)
 	ctx, cancel := context.WithCancel(t.Context())
