@@ -60,12 +60,7 @@ func (f *childFiles) open(in *exec.Cmd) error {
 // copy adds something to be copied.
 func (f *childFiles) copy(end *os.File, output bool, fn func() error) {
 	if f.io == nil {
-		f.io = &copying{
-			written: make(chan struct{}),
-			all:     make(chan struct{}),
-			todo:    make([]func(), 0, 3),
-			ends:    make([]*os.File, 0, 3),
-		}
+		f.io = &copying{written: make(chan struct{}), all: make(chan struct{})}
 	}
 	f.io.add(end, output, fn)
 }
@@ -172,11 +167,12 @@ type copying struct {
 	all     chan struct{} // closed when the input is, too
 
 	mu       sync.Mutex
-	todo     []func() // the goroutines to be started
-	outputs  int      // running, or to be started, with a Stdout or Stderr
-	running  int      // in all
-	err      error    // the first
-	ends     []*os.File
+	streams  int       // of Stdin, Stdout and Stderr
+	todo     [3]func() // the goroutines to be started
+	ends     [3]*os.File
+	outputs  int       // running, or to be started, with a Stdout or Stderr
+	running  int       // in all
+	err      error     // the first
 	deadline time.Time // if set, when to cut it off
 	cut      bool      // that has been done
 	grace    time.Time // and until when the Stdin reader is waited for
@@ -188,8 +184,8 @@ func (c *copying) add(end *os.File, output bool, fn func() error) {
 	if output {
 		c.outputs++
 	}
-	c.ends = append(c.ends, end)
-	c.todo = append(c.todo, func() {
+	c.ends[c.streams] = end
+	c.todo[c.streams] = func() {
 		err := fn()
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -203,9 +199,10 @@ func (c *copying) add(end *os.File, output bool, fn func() error) {
 		}
 		if c.running--; c.running == 0 {
 			close(c.all)
-			c.ends = nil
+			clear(c.ends[:])
 		}
-	})
+	}
+	c.streams++
 }
 
 func (c *copying) start() {
@@ -214,9 +211,9 @@ func (c *copying) start() {
 	}
 	c.mu.Lock()
 	todo := c.todo
-	c.todo = nil
+	clear(c.todo[:])
 	c.mu.Unlock()
-	for _, f := range todo {
+	for _, f := range todo[:c.streams] {
 		go f()
 	}
 }
@@ -274,7 +271,7 @@ func (c *copying) expire() {
 func (c *copying) cutOff() {
 	c.cut = true
 	c.grace = time.Now().Add(copyGrace)
-	for _, f := range c.ends {
+	for _, f := range c.ends[:c.streams] {
 		f.Close()
 	}
 }
