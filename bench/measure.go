@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"runtime"
@@ -12,6 +13,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"golang.org/x/perf/benchmath"
+
 	"example.com/xexec"
 )
 
@@ -19,7 +22,7 @@ import (
 type row struct {
 	what           string
 	std, x, floor  float64 // medians
-	ratio          float64 // of xexec to os/exec, median of the rounds
+	ratio, lo, hi  float64 // of xexec to os/exec, median of the rounds and its 95 % interval
 	format         func(float64) string
 	hasFloor, only bool // only: os/exec has no figure
 	note           string
@@ -69,15 +72,28 @@ func check(err error) {
 	}
 }
 
-func median(v []float64) float64 {
-	v = slices.Sorted(slices.Values(v))
-	return v[len(v)/2]
+func must2[T, U any](v T, u U, err error) (T, U) {
+	check(err)
+	return v, u
+}
+
+func median(v []float64) float64 { return summary(v).Center }
+
+// summary returns the median, and an interval in which that of all possible
+// rounds is with a probability of 95 %, whatever the distribution. Where there
+// are too few rounds for that, it is all of them.
+func summary(v []float64) benchmath.Summary {
+	s := benchmath.AssumeNothing.Summary(benchmath.NewSample(slices.Clone(v), &benchmath.DefaultThresholds), 0.95)
+	if math.IsInf(s.Lo, 0) || math.IsInf(s.Hi, 0) {
+		s.Lo, s.Hi = slices.Min(v), slices.Max(v)
+	}
+	return s
 }
 
 // inTurns measures both sides in every round, each first in every other one, and
 // the floor, if there is one.
 func inTurns(what string, rounds int, format func(float64) string, f func(side) float64, floor ...func() float64) row {
-	var a, b, ratios, floors []float64
+	var a, b, floors []float64
 	for i := range rounds {
 		var s, t float64
 		if i%2 == 0 {
@@ -87,16 +103,26 @@ func inTurns(what string, rounds int, format func(float64) string, f func(side) 
 			t = f(x)
 			s = f(std)
 		}
-		a, b, ratios = append(a, s), append(b, t), append(ratios, t/s)
+		a, b = append(a, s), append(b, t)
 		for _, f := range floor {
 			floors = append(floors, f())
 		}
 	}
-	r := row{what: what, std: median(a), x: median(b), ratio: median(ratios), format: format}
+	r := compare(what, format, a, b)
 	if floors != nil {
 		r.floor, r.hasFloor = median(floors), true
 	}
 	return r
+}
+
+// compare makes a row of what was measured, round by round.
+func compare(what string, format func(float64) string, std, x []float64) row {
+	ratios := make([]float64, len(x))
+	for i := range x {
+		ratios[i] = x[i] / std[i]
+	}
+	ratio := summary(ratios)
+	return row{what: what, std: median(std), x: median(x), ratio: ratio.Center, lo: ratio.Lo, hi: ratio.Hi, format: format}
 }
 
 func seconds(f func()) float64 {
@@ -194,7 +220,8 @@ func exitToWait(s side) float64 {
 
 // killAll kills children that have a waiter each.
 func (p plan) killAll(s side) float64 {
-	cmds, waiters := startCrowd(s, p.mass)
+	cmds := startAll(s, p.mass)
+	waiters := awaitAll(cmds)
 	time.Sleep(time.Duration(p.mass) * time.Millisecond / 2)
 	return seconds(func() {
 		for _, c := range cmds {
@@ -204,15 +231,22 @@ func (p plan) killAll(s side) float64 {
 	})
 }
 
-func startCrowd(s side, n int) ([]cmdLike, *sync.WaitGroup) {
+func startAll(s side, n int) []cmdLike {
 	cmds := make([]cmdLike, n)
-	waiters := new(sync.WaitGroup)
 	for i := range cmds {
 		cmds[i] = s.command("sleep", "1000")
 		check(cmds[i].Start())
-		waiters.Go(func() { cmds[i].Wait() })
 	}
-	return cmds, waiters
+	return cmds
+}
+
+// awaitAll lets a goroutine wait for each.
+func awaitAll(cmds []cmdLike) *sync.WaitGroup {
+	waiters := new(sync.WaitGroup)
+	for _, c := range cmds {
+		waiters.Go(func() { c.Wait() })
+	}
+	return waiters
 }
 
 // oneChild measures the time from the first of 1000 waiters that returns to the
@@ -246,27 +280,28 @@ func (r *results) table() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n\n", r.machine)
 	w := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
-	fmt.Fprintf(w, "median\tos/exec\txexec\tratio\tfloor\n")
+	fmt.Fprintf(w, "median\tos/exec\txexec\tratio\t95 %%\tfloor\n")
 	for _, row := range r.rows {
 		if row.only {
-			fmt.Fprintf(w, "%s\t-\t%s\t\t\t%s\n", row.what, row.format(row.x), row.note)
+			fmt.Fprintf(w, "%s\t-\t%s\t\t\t\t%s\n", row.what, row.format(row.x), row.note)
 			continue
 		}
 		floor := ""
 		if row.hasFloor {
 			floor = row.format(row.floor)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%.2f\t%s\t%s\n",
-			row.what, row.format(row.std), row.format(row.x), row.ratio, floor, row.note)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%.3f\t%.3f to %.3f\t%s\t%s\n",
+			row.what, row.format(row.std), row.format(row.x), row.ratio, row.lo, row.hi, floor, row.note)
 	}
 	fmt.Fprintln(w)
 	if len(r.crowds) > 0 {
-		fmt.Fprintf(w, "children that are waited for\tthreads\txexec\tmemory\txexec\n")
+		fmt.Fprintf(w, "children that are waited for\tthreads\txexec\tmemory\txexec\tdescriptors more\txexec\n")
 	}
 	for _, c := range r.crowds {
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\n", c.children,
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\n", c.children,
 			cmp.Or(c.std.crash, fmt.Sprint(c.std.threads)), cmp.Or(c.x.crash, fmt.Sprint(c.x.threads)),
-			cmp.Or(c.std.crash, megabytes(float64(c.std.memory))), cmp.Or(c.x.crash, megabytes(float64(c.x.memory))))
+			cmp.Or(c.std.crash, megabytes(float64(c.std.memory))), cmp.Or(c.x.crash, megabytes(float64(c.x.memory))),
+			cmp.Or(c.std.crash, fmt.Sprint(c.std.files)), cmp.Or(c.x.crash, fmt.Sprint(c.x.files)))
 	}
 	w.Flush()
 	return b.String()

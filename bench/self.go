@@ -18,7 +18,8 @@ const selfArg = "measure-yourself"
 type sample struct {
 	Seconds float64
 	Peak    int   // bytes of memory
-	Memory  int   // bytes of memory now
+	Memory  int   // bytes of memory more than before the children
+	Files   int   // descriptors that are open on account of the waiting
 	Threads []int // one for each round
 }
 
@@ -38,11 +39,15 @@ func self(args []string) {
 		})
 		out.Peak = status("VmHWM") << 10
 	case "crowd":
+		before := status("VmRSS")
 		for range must(strconv.Atoi(args[3])) {
-			cmds, waiters := startCrowd(s, n)
+			cmds := startAll(s, n)
+			files := descriptors()
+			waiters := awaitAll(cmds)
 			settle()
+			out.Files = descriptors() - files
 			out.Threads = append(out.Threads, status("Threads"))
-			out.Memory = status("VmRSS") << 10
+			out.Memory = max(status("VmRSS")-before, 1) << 10
 			for _, c := range cmds {
 				check(s.kill(c))
 			}
@@ -77,6 +82,11 @@ func measureSelf(s side, args ...string) (out sample, err error) {
 	return out, json.Unmarshal(stdout.Bytes(), &out)
 }
 
+func descriptors() int {
+	fds, _ := os.ReadDir("/proc/self/fd")
+	return len(fds)
+}
+
 func hasProc() bool { return status("Threads") > 0 }
 
 // status returns a number from /proc/self/status, 0 if there is none.
@@ -102,8 +112,7 @@ func (p plan) largeOutput() []row {
 	if !hasProc() {
 		return []row{r}
 	}
-	a, b := median(peak[std.name]), median(peak[x.name])
-	return []row{r, {what: "peak memory of that", std: a, x: b, ratio: b / a, format: megabytes}}
+	return []row{r, compare("peak memory of that", megabytes, peak[std.name], peak[x.name])}
 }
 
 // A crowd is what it takes to wait for children.
@@ -115,6 +124,7 @@ type crowd struct {
 type need struct {
 	threads int
 	memory  int
+	files   int
 	crash   string // if it was one
 }
 
@@ -125,7 +135,7 @@ func (p plan) measureCrowds() (crowds []crowd) {
 			fmt.Fprintf(os.Stderr, "%s, %d children: %v\n", s.name, n, err)
 			return need{crash: "crash"}
 		}
-		return need{threads: got.Threads[0], memory: got.Memory}
+		return need{threads: got.Threads[0], memory: got.Memory, files: got.Files}
 	}
 	for _, n := range p.crowds {
 		crowds = append(crowds, crowd{n, measure(std, n), measure(x, n)})
