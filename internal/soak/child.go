@@ -47,6 +47,11 @@ func child(args []string) int {
 		os.Stdout.WriteString("held")
 	case "linger":
 		time.Sleep(time.Duration(n) * time.Millisecond)
+	default:
+		return systemChildren[args[0]](args[1:])
 	}
 	return 0
 }
+
+// systemChildren are the children that not every system can have.
+var systemChildren = make(map[string]func(args []string) int)

@@ -4,13 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"strconv"
-	"sync"
 	"time"
 
 	"example.com/xexec"
@@ -34,6 +32,11 @@ var scenarios = []scenario{
 	{"cancelled", cancelled}, {"cancelled", cancelled},
 	{"held", held},
 	{"no such program", missing},
+	{"pipeline", pipeline},
+	{"broken", broken},
+	{"adopted", adopted}, {"adopted", adopted},
+	{"cloned", cloned},
+	{"dies with us", diesWithUs},
 }
 
 var errCause = errors.New("the soak's cause")
@@ -72,62 +75,6 @@ func finished(what string, c *xexec.Cmd, err error) {
 // lifetime is how long a command stays alive that is not to end at once.
 func lifetime(rnd *rand.Rand) time.Duration {
 	return time.Duration(rnd.IntN(4000)) * time.Millisecond
-}
-
-func output(rnd *rand.Rand) {
-	size, code := sizes[rnd.IntN(len(sizes))], rnd.IntN(2)*3
-	c := command("say", strconv.Itoa(size), strconv.Itoa(code))
-	started.Add(1)
-	out, err := c.Output()
-	transferred.Add(int64(len(out)))
-	if len(out) != size || code != c.ProcessState.ExitCode() || (err == nil) != (code == 0) {
-		fail("Output: %d bytes of %d, %v, want code %d", len(out), size, err, code)
-	}
-	finished("Output", c, err)
-}
-
-func pipes(rnd *rand.Rand) {
-	data := make([]byte, sizes[rnd.IntN(len(sizes))])
-	for i := range data {
-		data[i] = byte(i * i)
-	}
-	c := command("cat")
-	in, err1 := c.StdinPipe()
-	out, err2 := c.StdoutPipe()
-	if err := errors.Join(err1, err2); err != nil || !begin(c) {
-		fail("pipes: %v", err)
-		return
-	}
-	var reading sync.WaitGroup
-	reading.Go(func() {
-		got, err := io.ReadAll(out)
-		transferred.Add(int64(len(got)))
-		if err != nil || !bytes.Equal(got, data) {
-			fail("pipes: %d bytes of %d, %v", len(got), len(data), err)
-		}
-	})
-	in.Write(data)
-	in.Close()
-	err := c.Wait()
-	if err != nil {
-		fail("pipes: Wait: %v", err)
-	}
-	reading.Wait()
-	finished("pipes", c, err)
-}
-
-func lateReader(rnd *rand.Rand) {
-	c := command("say", "4096", "0")
-	out, err := c.StdoutPipe()
-	if err != nil || !begin(c) {
-		fail("late reader: %v", err)
-		return
-	}
-	err = c.Wait()
-	if got, err := io.ReadAll(out); err != nil || len(got) != 4096 {
-		fail("late reader: %d bytes, %v", len(got), err)
-	}
-	finished("late reader", c, err)
 }
 
 // startServing starts a command that ends with the code when stop is called.
@@ -287,20 +234,6 @@ func (b blocked) Read([]byte) (int, error) {
 	return 0, io.EOF
 }
 
-func held(rnd *rand.Rand) {
-	c := command("hold", fmt.Sprint(rnd.IntN(3000)))
-	var out bytes.Buffer
-	c.Stdout, c.WaitDelay = &out, time.Duration(1+rnd.IntN(3000))*time.Millisecond
-	if !begin(c) {
-		return
-	}
-	err := c.Wait()
-	if err != nil && err != xexec.ErrWaitDelay || err == nil && out.String() != "held" {
-		fail("held: %v, %q", err, &out)
-	}
-	finished("held", c, err)
-}
-
 func missing(*rand.Rand) {
 	c := xexec.Command(exe + " does not exist")
 	c.Stdout, c.Stdin = new(bytes.Buffer), new(bytes.Buffer)
@@ -308,4 +241,78 @@ func missing(*rand.Rand) {
 	if err := c.Run(); !errors.Is(err, os.ErrNotExist) {
 		fail("a missing program: %v", err)
 	}
+}
+
+// adopted is a command that os/exec has started.
+func adopted(rnd *rand.Rand) {
+	ctx, cancel := context.WithTimeout(context.Background(), lifetime(rnd))
+	defer cancel()
+	c := command("serve", "6")
+	if rnd.IntN(2) == 0 {
+		c = xexec.CommandContext(ctx, c.Path, c.Args[1:]...)
+	}
+	in, err := c.StdinPipe()
+	var out bytes.Buffer
+	c.Stdout = &out
+	if err == nil {
+		err = c.Std().Start()
+	}
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return
+	case err != nil:
+		fail("adopted: %v", err)
+		return
+	}
+	started.Add(1)
+	time.AfterFunc(lifetime(rnd), func() { in.Close() })
+	results := make(chan error)
+	go func() { results <- c.Wait() }()
+	go func() { <-c.Done(); results <- c.Wait() }()
+	err = c.Wait()
+	for range 2 {
+		if other := <-results; other != err {
+			fail("adopted: %v, another waiter: %v", err, other)
+		}
+	}
+	if code := c.ProcessState.ExitCode(); code != 6 && ctx.Err() == nil {
+		fail("adopted: %v, %v", err, c.ProcessState)
+	}
+	finished("adopted", c, err)
+}
+
+// cloned is a command that is run twice, by way of a clone.
+func cloned(rnd *rand.Rand) {
+	c := command("say", "1000", "5")
+	for range 2 {
+		started.Add(1)
+		out, err := c.CombinedOutput()
+		if len(out) != 1000 {
+			fail("cloned: %d bytes", len(out))
+		}
+		expectCode("cloned", err, 5)
+		finished("cloned", c, err)
+		c = c.Clone()
+	}
+}
+
+func diesWithUs(rnd *rand.Rand) {
+	c := command("serve", "1")
+	c.SetKillOnParentExit(true)
+	in, err := c.StdinPipe()
+	if err == nil {
+		err = c.Start()
+	}
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+		return
+	case err != nil:
+		fail("dies with us: %v", err)
+		return
+	}
+	started.Add(1)
+	time.AfterFunc(lifetime(rnd), func() { in.Close() })
+	err = c.Wait()
+	expectCode("dies with us", err, 1)
+	finished("dies with us", c, err)
 }

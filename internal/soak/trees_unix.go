@@ -1,0 +1,163 @@
+//go:build unix
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"example.com/xexec"
+)
+
+func init() {
+	scenarios = append(scenarios,
+		scenario{"tree whose leader exits", treeExits},
+		scenario{"tree that is shut down", treeShutDown},
+		scenario{"tree whose context ends", treeCancelled},
+	)
+	systemChildren["family"] = family
+}
+
+// family starts so many members, the first in a session of its own if it is told
+// to, and exits or, if it is told to, stays until SIGTERM. All hold descriptor 3.
+func family(args []string) int {
+	n, _ := strconv.Atoi(args[0])
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, syscall.SIGTERM)
+	syscall.CloseOnExec(3)
+	for i := range n {
+		what := []string{childArg, "linger", "300000"}
+		if i%2 == 0 {
+			what = []string{childArg, "trap", "5"}
+		}
+		c := exec.Command(exe, what...)
+		c.ExtraFiles = []*os.File{os.NewFile(3, "mark")}
+		c.SysProcAttr = &syscall.SysProcAttr{Setsid: i == 0 && args[1] == "setsid"}
+		if err := c.Start(); err != nil {
+			fmt.Println(err)
+			return 1
+		}
+	}
+	fmt.Println("ready")
+	if args[2] == "stay" {
+		<-asked
+		return 7
+	}
+	return 0
+}
+
+// cgroups reports whether a tree cannot be left with setsid here.
+var cgroups = sync.OnceValue(func() bool {
+	c := xexec.Command(exe, childArg, "linger", "0")
+	c.SetTree(true)
+	c.Run()
+	return c.TreeKind() == xexec.Cgroup
+})
+
+// startFamily starts a tree, which is complete when startFamily returns. The mark
+// comes to its end when nobody of it is alive.
+func startFamily(rnd *rand.Rand, ctx context.Context, end string) (c *xexec.Cmd, mark *os.File) {
+	session := "stay"
+	if cgroups() && rnd.IntN(2) == 0 {
+		session = "setsid"
+	}
+	c = command("family", fmt.Sprint(rnd.IntN(4)), session, end)
+	if ctx != nil {
+		c = xexec.CommandContext(ctx, c.Path, c.Args[1:]...)
+		c.Cancel = c.Terminate
+		c.WaitDelay = time.Duration(1+rnd.IntN(100)) * time.Millisecond
+	}
+	c.SetTree(true)
+	mark, w, err1 := os.Pipe()
+	c.ExtraFiles = []*os.File{w}
+	out, err2 := c.StdoutPipe()
+	err := errors.Join(err1, err2)
+	if err == nil {
+		err = c.Start()
+		w.Close()
+	}
+	switch {
+	case errors.Is(err, errors.ErrUnsupported), ctx != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		mark.Close()
+		return nil, nil
+	case err != nil:
+		fail("tree: Start: %v", err)
+		return nil, nil
+	}
+	started.Add(1)
+	if line, err := bufio.NewReader(out).ReadString('\n'); line != "ready\n" && (ctx == nil || ctx.Err() == nil) {
+		fail("tree: %q, %v", line, err)
+	}
+	return c, mark
+}
+
+// expectNobody checks that nobody of a tree is alive when its Wait or Shutdown
+// has returned.
+func expectNobody(what string, c *xexec.Cmd, mark *os.File) {
+	mark.SetReadDeadline(time.Now().Add(10 * time.Second))
+	began := time.Now()
+	if _, err := mark.Read(make([]byte, 1)); err != io.EOF {
+		fail("%s, a %v: somebody is left after %v: %v", what, c.TreeKind(), time.Since(began), err)
+	}
+	mark.Close()
+}
+
+func treeExits(rnd *rand.Rand) {
+	c, mark := startFamily(rnd, nil, "exit")
+	if c == nil {
+		return
+	}
+	err := c.Wait()
+	expectCode("tree whose leader exits", err, 0)
+	expectNobody("tree whose leader exits", c, mark)
+	finished("tree whose leader exits", c, err)
+}
+
+func treeShutDown(rnd *rand.Rand) {
+	c, mark := startFamily(rnd, nil, "stay")
+	if c == nil {
+		return
+	}
+	time.Sleep(lifetime(rnd) / 2)
+	ctx, cancel := context.WithTimeoutCause(context.Background(), time.Duration(rnd.IntN(120))*time.Millisecond, errCause)
+	defer cancel()
+	end := c.Shutdown(ctx)
+	if end != nil && end != errCause {
+		fail("tree: Shutdown: %v", end)
+	}
+	expectNobody("tree that is shut down", c, mark)
+	err := c.Wait()
+	if end == errCause {
+		killed.Add(1)
+	} else {
+		expectCode("tree that is shut down", err, 7)
+	}
+	finished("tree that is shut down", c, err)
+}
+
+func treeCancelled(rnd *rand.Rand) {
+	ctx, cancel := context.WithTimeoutCause(context.Background(), lifetime(rnd), errCause)
+	defer cancel()
+	c, mark := startFamily(rnd, ctx, "stay")
+	if c == nil {
+		return
+	}
+	err := c.Wait()
+	killed.Add(1)
+	if err == nil || c.Cause() != errCause {
+		fail("tree whose context ends: %v, Cause: %v", err, c.Cause())
+	}
+	expectNobody("tree whose context ends", c, mark)
+	finished("tree whose context ends", c, err)
+}
