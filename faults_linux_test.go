@@ -234,25 +234,66 @@ func TestChildInAVforkLoop(t *testing.T) {
 	}
 }
 
-// The clock is stepped under a WaitDelay, a Shutdown and a context. It is the
+// The clock is stepped while something has to end after some time. It is the
 // clock of the whole machine, so this runs only if the environment says so.
 func TestClockStep(t *testing.T) {
 	if os.Getenv("XEXEC_TEST_CLOCK") == "" {
 		t.Skip("it sets the machine's clock: only with XEXEC_TEST_CLOCK=1")
 	}
-	expectClean(t)
-	for _, step := range []time.Duration{time.Hour, -time.Hour} {
-		began := time.Now()
-		c := helperCmd(t, "hold", holderAddr(t), "say", "o:some")
-		c.Stdout, c.WaitDelay = new(bytes.Buffer), long
-		if err := c.Start(); err != nil {
+	const delay = 300 * time.Millisecond
+	sleep := func(t *testing.T, ctx context.Context, set func(c *xexec.Cmd)) *xexec.Cmd {
+		c := xexec.Command("/bin/sh", "-c", "trap '' TERM; echo ready; while :; do sleep 1; done")
+		c.SetTree(true)
+		set(c)
+		out := newReadyWriter()
+		c.Stdout = out
+		if err := c.StartContext(ctx); err != nil {
 			t.Fatal(err)
 		}
-		stepClock(t, step)
-		err := c.Wait()
-		stepClock(t, -step)
-		if took := time.Since(began); err != xexec.ErrWaitDelay || took < long || took > 10*long {
-			t.Errorf("a step of %v: %v after %v", step, err, took)
+		<-out.ready
+		return c
+	}
+	// Each begins what ends after the delay, and returns the waiting for that.
+	begins := map[string]func(t *testing.T) (end func() error){
+		"WaitDelay after the exit": func(t *testing.T) func() error {
+			c := helperCmd(t, "hold", holderAddr(t), "say", "o:some")
+			c.Stdout, c.WaitDelay = new(bytes.Buffer), delay
+			if err := c.Start(); err != nil {
+				t.Fatal(err)
+			}
+			return c.Wait
+		},
+		"WaitDelay after the context's end": func(t *testing.T) func() error {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			c := sleep(t, ctx, func(c *xexec.Cmd) { c.Cancel, c.WaitDelay = c.Terminate, delay })
+			cancel(errCause)
+			return c.Wait
+		},
+		"a context": func(t *testing.T) func() error {
+			ctx, cancel := context.WithTimeoutCause(t.Context(), delay, errCause)
+			t.Cleanup(cancel)
+			return sleep(t, ctx, func(*xexec.Cmd) {}).Wait
+		},
+		"Shutdown": func(t *testing.T) func() error {
+			c := sleep(t, t.Context(), func(*xexec.Cmd) {})
+			ctx, cancel := context.WithTimeoutCause(t.Context(), delay, errCause)
+			t.Cleanup(cancel)
+			return func() error { return c.Shutdown(ctx) }
+		},
+	}
+	for what, begin := range begins {
+		for _, step := range []time.Duration{time.Hour, -time.Hour} {
+			t.Run(fmt.Sprint(what, " ", step), func(t *testing.T) {
+				expectClean(t)
+				began := time.Now()
+				end := begin(t)
+				stepClock(t, step)
+				err := end()
+				stepClock(t, -step)
+				if took := time.Since(began); took < delay || err != xexec.ErrWaitDelay && !errors.Is(err, errCause) {
+					t.Errorf("%v after %v", err, took)
+				}
+			})
 		}
 	}
 }
