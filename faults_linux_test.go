@@ -286,9 +286,11 @@ func TestClockStep(t *testing.T) {
 			t.Run(fmt.Sprint(what, " ", step), func(t *testing.T) {
 				expectClean(t)
 				began := time.Now()
-				end := begin(t)
+				end, result := begin(t), make(chan error)
+				go func() { result <- end() }()
+				time.Sleep(delay / 3) // it waits, or else the step comes before that
 				stepClock(t, step)
-				err := end()
+				err := <-result
 				stepClock(t, -step)
 				if took := time.Since(began); took < delay || err != xexec.ErrWaitDelay && !errors.Is(err, errCause) {
 					t.Errorf("%v after %v", err, took)
