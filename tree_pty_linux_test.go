@@ -66,7 +66,7 @@ func TestTreeOnATerminal(t *testing.T) {
 	} {
 		tt := newTreeTest(t, xexec.ProcessGroup)
 		master, tty := openPty(t)
-		c := tt.sh(`sleep 50 & [ -t 0 ] && ps -o tpgid= -p $$ && echo $$`)
+		c := tt.sh(`sleep 50 & [ -t 0 ] && cut -d' ' -f8 /proc/$$/stat && echo $$`)
 		c.Stdin, c.Stdout, c.Stderr = tty, tty, tty
 		attr := &syscall.SysProcAttr{Setsid: true, Setctty: true}
 		c.SysProcAttr = attr
@@ -94,7 +94,7 @@ func TestTreeOnATerminal(t *testing.T) {
 
 // helperForeground runs a tree in the foreground of its terminal.
 func helperForeground([]string) int {
-	c := xexec.Command("sh", "-c", `sleep 50 & echo $$; ps -o tpgid= -p $$`)
+	c := xexec.Command("sh", "-c", `sleep 50 & echo $$; cut -d' ' -f8 /proc/$$/stat`)
 	c.SetTree(true)
 	c.SysProcAttr = &syscall.SysProcAttr{Foreground: true, Ctty: 0}
 	out, err := c.Output()
@@ -121,7 +121,7 @@ func TestTreeInTheForeground(t *testing.T) {
 // Somebody else has reaped the leader: the rest is found by what is not a number.
 func TestStolenLeaderOfTree(t *testing.T) {
 	eachTreeKind(t, func(t *treeTest) {
-		if (os.Getenv("XEXEC_TEST_SANDBOX") != "" || !havePidfd()) && t.kind == xexec.ProcessGroup {
+		if !xexec.GroupByPidfd() && t.kind == xexec.ProcessGroup {
 			t.Skip("before Linux 6.9, the rest cannot be signalled without risk")
 		}
 		c := t.sh("sleep 50 & echo ready")
