@@ -180,16 +180,17 @@ func (r *run) waitDelayExpired() {
 	r.io.expire()
 }
 
-// settle closes the run to contexts that end from now on: the process has been
-// seen to have exited, and is about to be reaped.
+// settle closes the run to signals, and to contexts that end from now on: the
+// process has been reaped, or is about to be because it was seen to have exited.
 func (r *run) settle() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.end.settled = true
+	r.exited, r.end.settled = true, true
 	r.unwatchLocked()
 	if r.end.timer != nil {
 		r.end.timer.Stop()
 	}
+	r.closeTreeLocked()
 }
 
 // unwatchLocked drops the registrations, and with them what they hold. The

@@ -56,15 +56,17 @@ func (r *run) awaitExit(cancel <-chan struct{}) bool {
 // system call between the exit and the result.
 //
 // Signals then have no lock against the reaping, and need none: what is signalled
-// is the pidfd, which is never another process's. A tree is signalled by more
-// than that, and its leader is reaped last.
+// is the pidfd, which is never another process's. That is not enough for a tree,
+// whose leader is reaped last, nor for a Cancel of the caller's, which may use the
+// process id and so is not to be called when that is free. And it must be certain
+// that os/exec's Wait does nothing but this.
 func (r *run) claimReap() bool {
 	r.steps.Lock()
 	defer r.steps.Unlock()
-	if r.phase != running || r.tree != nil || r.foreign || r.reapedElsewhere() || !hasPidfd(r.proc) {
+	if r.phase != running || r.tree != nil || r.ownCancel || r.foreign || r.stdPipes || r.reapedElsewhere() || !hasPidfd(r.proc) {
 		return false
 	}
-	r.phase = claimed
+	r.phase, r.reaped = claimed, make(chan struct{})
 	return true
 }
 

@@ -236,8 +236,9 @@ func spin(n int) {
 }
 
 // What others do with the os.Process while the poller has its descriptor does
-// not make the wait hang, and does not let another file have the number.
-func TestProcessTakenFromAPolledWait(t *testing.T) {
+// not make the wait hang, and does not let another file have the number. Nor does
+// what they do while a wait blocks in it.
+func TestProcessTakenFromAWait(t *testing.T) {
 	needPoller(t)
 	deadline(t, stuck)
 	for name, take := range map[string]func(c *xexec.Cmd){
@@ -246,14 +247,18 @@ func TestProcessTakenFromAPolledWait(t *testing.T) {
 		"wait4":        func(c *xexec.Cmd) { go syscall.Wait4(c.Pid(), nil, 0, nil) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			for range 20 {
+			for i := range 40 {
 				c := startSleep(t)
 				pid := c.Pid()
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
 				result := make(chan error)
-				go func() { result <- c.WaitContext(ctx) }()
-				eventually(t, "it is polled", func() bool { return polledWaits() == 1 })
+				if i%2 == 0 {
+					go func() { result <- c.WaitContext(ctx) }()
+				} else {
+					go func() { result <- c.Wait() }()
+				}
+				eventually(t, "it waits", func() bool { return polledWaits()+xexec.Blocked() == 1 })
 				take(c)
 				// Whoever gets the number of a descriptor that was closed too
 				// early is not our child.
@@ -264,7 +269,7 @@ func TestProcessTakenFromAPolledWait(t *testing.T) {
 				syscall.Kill(pid, syscall.SIGKILL)
 				err = <-result
 				if !killed(err) && !errors.Is(err, syscall.ECHILD) && !errors.Is(err, syscall.EINVAL) {
-					t.Errorf("WaitContext: %v", err)
+					t.Errorf("%d: %v", i, err)
 				}
 				r.Close()
 				w.Close()

@@ -42,6 +42,7 @@ func (s *state) newRun(c *Cmd) (*run, context.Context) {
 	defer s.mu.Unlock()
 	return &run{
 		cmd:       weak.Make(c),
+		ownCancel: c.Cancel != nil && !isDefaultCancel(c.Cancel),
 		settings:  s.settings,
 		waitDelay: c.WaitDelay,
 		pipes:     s.pipes,
@@ -70,6 +71,7 @@ func (r *run) start(c *Cmd, own, bound context.Context) (err error) {
 	// os/exec says what is wrong with a command that has no chance. It does so
 	// without Cancel, too, but for one that has a Cancel and no context.
 	hopeless := c.Err != nil || c.Path == ""
+	r.stdPipes = len(r.pipes) > 0
 	switch {
 	case r.foreign:
 		r.patience, r.waitDelay = c.WaitDelay, 0
@@ -79,7 +81,7 @@ func (r *run) start(c *Cmd, own, bound context.Context) (err error) {
 		if len(r.pipes) > 0 && (own != nil || !hasContext(&in)) {
 			// os/exec closes the pipes that it knows of when a start fails, and
 			// it could not be tried again.
-			in = *configuration(&in, own)
+			in, r.stdPipes = *configuration(&in, own), false
 		}
 	default:
 		hopeless = true
@@ -100,7 +102,7 @@ func (r *run) start(c *Cmd, own, bound context.Context) (err error) {
 		r.leads = leadsGroup(in.SysProcAttr)
 		defer func() {
 			if err != nil {
-				r.closeTree()
+				r.settle()
 			}
 		}()
 	}

@@ -93,6 +93,7 @@ func (s *state) adopt(c *Cmd) *run {
 		proc:     c.Process,
 		pid:      c.Process.Pid,
 		foreign:  true,
+		stdPipes: true,
 		settings: s.settings,
 		pipes:    s.pipes,
 		lead:     make(chan struct{}, 1),

@@ -284,12 +284,10 @@ func (r *run) linger(cancel <-chan struct{}) bool {
 	}
 }
 
-// closeTree gives back what the tree needed of the system. Where it could not be
+// closeTreeLocked gives back what the tree needed of the system. Where it could not be
 // seen that the leader has exited, and the leader is reaped, a cgroup and a job
-// still end those who are left. It is called as often as one likes.
-func (r *run) closeTree() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+// still end those who are left. It is called as often as one likes, with r.mu held.
+func (r *run) closeTreeLocked() {
 	if r.tree != nil && !r.fate.closed {
 		r.fate.over, r.fate.closed = true, true
 		r.tree.close()

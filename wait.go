@@ -53,8 +53,9 @@ func (c *Cmd) WaitContext(ctx context.Context) error {
 }
 
 // TryWait reports, without blocking, whether the command is complete, and if so
-// what Wait returns. If the command has exited, TryWait reaps it. It is complete
-// when it has exited and its output has been copied.
+// what Wait returns. If the command has exited, TryWait reaps it, or lets a Wait
+// that is just doing so finish. It is complete when it has exited and its output
+// has been copied.
 //
 // A command that was not started is not done, and err is Wait's.
 func (c *Cmd) TryWait() (done bool, err error) {
@@ -90,6 +91,8 @@ type run struct {
 	foreign bool     // os/exec has the standard I/O and CommandContext's context
 
 	published chan struct{} // if not nil, closed when Cmd.Process is set
+	ownCancel bool          // Cancel is not the default
+	stdPipes  bool          // os/exec's Wait closes pipes
 	rich      bool          // was bound to a context by StartContext
 	settings
 	tree      *tree // nil without SetTree
@@ -133,7 +136,7 @@ type run struct {
 	processState *os.ProcessState
 	exitErr      error
 	cause        error
-	reaped       chan struct{} // closed at the end of the phase reaping
+	reaped       chan struct{} // closed at the end of the phases claimed and reaping
 
 	io *copying // nil if nothing is copied
 
@@ -147,7 +150,7 @@ type phase int
 
 const (
 	running   phase = iota // not known to have exited
-	claimed                // likewise; the one who leads reaps it when it does
+	claimed                // likewise; the one who leads waits for that and reaps it in one call
 	lingering              // exited, unreaped; others of the tree have not
 	reaping                // os/exec's Wait runs in a goroutine and decides
 	exited                 // reaped; perhaps something is still being copied
@@ -165,7 +168,7 @@ func (r *run) await(target phase, cancel <-chan struct{}) bool {
 			return true
 		}
 		switch at {
-		case running, claimed, lingering:
+		case running, lingering:
 			select {
 			case <-r.done:
 			case <-cancel:
@@ -180,7 +183,7 @@ func (r *run) await(target phase, cancel <-chan struct{}) bool {
 					return false
 				}
 			}
-		case reaping:
+		case claimed, reaping:
 			select {
 			case <-r.reaped:
 			case <-cancel:
@@ -244,19 +247,16 @@ func (r *run) advance(look bool) phase {
 }
 
 // look is advance after a look whether the process has exited. If it has, and
-// the one who leads is reaping it, that is about to be over.
+// the one who leads has claimed it, that one's call is returning.
 func (r *run) look() phase {
-	for {
-		at := r.advance(true)
-		if at != claimed {
-			return at
+	at := r.advance(true)
+	if at == claimed {
+		if seen, _ := r.exitSeen(false); seen {
+			<-r.reaped
+			at = r.advance(false)
 		}
-		if seen, _ := r.exitSeen(false); !seen {
-			return at
-		}
-		r.lead <- struct{}{}
-		<-r.lead
 	}
+	return at
 }
 
 func (r *run) exitSeen(look bool) (seen, unobservable bool) {
@@ -273,9 +273,8 @@ func (r *run) exitSeen(look bool) (seen, unobservable bool) {
 // no signal is on its way.
 func (r *run) reap() {
 	r.settle()
-	r.closeTree()
-	if r.foreign {
-		r.takePipes() // before os/exec closes them
+	if r.stdPipes {
+		r.takePipes()
 	}
 	std := r.stdCmd()
 	if r.wasReaped() {
@@ -308,9 +307,7 @@ func (r *run) wasReaped() bool {
 	if !r.reapedElsewhere() {
 		return false
 	}
-	r.setExited()
 	r.settle()
-	r.closeTree()
 	r.processState = r.cmd.Value().ProcessState
 	if !r.processState.Success() {
 		r.exitErr = &ExitError{ProcessState: r.processState}
@@ -324,26 +321,16 @@ func (r *run) reapedElsewhere() bool {
 	return c != nil && c.ProcessState != nil && c.Process == r.proc
 }
 
-func (r *run) setExited() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.exited = true
-}
-
 // reapWith lets os/exec's Wait, which may block, reap the process.
 func (r *run) reapWith(std *exec.Cmd) {
 	err := std.Wait()
-	r.setExited()
 	r.settle()
-	r.closeTree()
 	r.steps.Lock()
 	defer r.steps.Unlock()
 	r.exitErr = err
 	r.setState(std.ProcessState)
 	r.phase = exited
-	if r.reaped != nil {
-		close(r.reaped)
-	}
+	close(r.reaped)
 }
 
 // stdCmd returns the command whose os/exec Wait reaps the process.

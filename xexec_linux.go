@@ -16,6 +16,9 @@ const fionread = unix.TIOCINQ
 // no seccomp filter forbids it) and by its process id otherwise. That nobody
 // else can be meant by the id is for the caller to see to: the child must be
 // unreaped. A child that somebody else has reaped has exited.
+//
+// One that we trace (SysProcAttr.Ptrace) and that has stopped has not, but ends a
+// wait that blocks, as it ends os/exec's.
 func observe(p *os.Process, pid int, block bool) (exited bool, err error) {
 	options := unix.WEXITED | unix.WNOWAIT
 	if !block {
@@ -38,5 +41,7 @@ func observe(p *os.Process, pid int, block bool) (exited bool, err error) {
 	if err == unix.ECHILD {
 		return true, nil
 	}
-	return err == nil && info.Signo != 0, err
+	return err == nil && info.Signo != 0 && (block || info.Code <= cldDumped), err
 }
+
+const cldDumped = 3 // CLD_DUMPED, after CLD_EXITED and CLD_KILLED: see sigaction(2)
