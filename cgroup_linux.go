@@ -15,9 +15,11 @@ import (
 )
 
 // A cgroup is a version 2 control group that was made for one tree. See
-// "Control Group v2" in the kernel's documentation.
+// "Control Group v2" in the kernel's documentation. Its files are open from the
+// start, so that a tree can be ended when there are no more descriptors.
 type cgroup struct {
-	dir *os.File // named by its path
+	dir          *os.File // named by its path
+	events, kill *os.File // cgroup.events, cgroup.kill
 }
 
 var cgroupCount atomic.Int64
@@ -50,14 +52,26 @@ func openCgroup(path string) *cgroup {
 		syscall.Rmdir(path)
 		return nil
 	}
-	g := &cgroup{os.NewFile(uintptr(fd), path)}
+	g := &cgroup{dir: os.NewFile(uintptr(fd), path)}
 	var fs unix.Statfs_t
-	if unix.Fstatfs(fd, &fs) != nil || fs.Type != unix.CGROUP2_SUPER_MAGIC ||
-		unix.Faccessat(fd, "cgroup.kill", unix.W_OK, 0) != nil {
+	if unix.Fstatfs(fd, &fs) == nil && fs.Type == unix.CGROUP2_SUPER_MAGIC {
+		g.events = openAt(fd, "cgroup.events", unix.O_RDONLY)
+		g.kill = openAt(fd, "cgroup.kill", unix.O_WRONLY)
+	}
+	if g.events == nil || g.kill == nil {
 		g.remove()
 		return nil
 	}
 	return g
+}
+
+// openAt returns nil if the file cannot be opened.
+func openAt(dir int, name string, flags int) *os.File {
+	fd, err := unix.Openat(dir, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil
+	}
+	return os.NewFile(uintptr(fd), name)
 }
 
 // ownCgroup returns the directory of the cgroup that this process is in now, or
@@ -108,21 +122,17 @@ func unescape(s string) string {
 	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(s)
 }
 
-// kill kills all processes in the cgroup and below, also while they fork.
-func (g *cgroup) kill() error {
-	fd, err := unix.Openat(int(g.dir.Fd()), "cgroup.kill", unix.O_WRONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	_, err = unix.Write(fd, []byte("1"))
+// killAll kills all processes in the cgroup and below, also while they fork.
+func (g *cgroup) killAll() error {
+	_, err := g.kill.Write([]byte("1"))
 	return err
 }
 
 // populated reports whether a process in the cgroup or below is alive.
 func (g *cgroup) populated() bool {
 	buf := make([]byte, 128)
-	return bytes.Contains(readAt(int(g.dir.Fd()), "cgroup.events", buf), []byte("populated 1"))
+	n, _ := g.events.ReadAt(buf, 0) // that we have removed it is an error
+	return bytes.Contains(buf[:n], []byte("populated 1"))
 }
 
 // signalOthers sends sig to those in the cgroup that have left the process group,
@@ -175,10 +185,12 @@ func (g *cgroup) procs() (pids []int) {
 // nobody has waited for.
 func (g *cgroup) remove() {
 	if g.populated() {
-		g.kill()
+		g.killAll()
 	}
 	walk(g.dir.Name(), func(dir string) { syscall.Rmdir(dir) })
-	g.dir.Close()
+	for _, f := range []*os.File{g.dir, g.events, g.kill} {
+		f.Close()
+	}
 }
 
 // walk calls f for all directories below dir, then for dir.

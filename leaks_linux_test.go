@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 type stock struct {
 	files    map[string]string // by descriptor
 	children map[string]string // by pid
+	cgroups  []string          // that trees have made
 	threads  int
 }
 
@@ -54,6 +56,9 @@ func takeStock() stock {
 			s.children[strings.TrimSpace(line[:open])] = fmt.Sprintf("%s, state %s", line[open:end+1], fields[0])
 		}
 	}
+	if dir := cgroupDir(); dir != "" {
+		s.cgroups = cgroups(dir, os.Getpid())
+	}
 	status, _ := os.ReadFile("/proc/self/status")
 	for line := range strings.Lines(string(status)) {
 		if n, ok := strings.CutPrefix(line, "Threads:"); ok {
@@ -91,6 +96,11 @@ func (s stock) compare(now stock) (leaks []string) {
 	for pid, child := range now.children {
 		if _, ok := s.children[pid]; !ok {
 			leaks = append(leaks, fmt.Sprintf("leaked child %s %s", pid, child))
+		}
+	}
+	for _, dir := range now.cgroups {
+		if !slices.Contains(s.cgroups, dir) {
+			leaks = append(leaks, "leaked cgroup "+dir)
 		}
 	}
 	if now.threads > s.threads+allowedThreads {

@@ -31,8 +31,9 @@ var sandboxes = map[string]struct {
 	"no clone3": {false, func() error {
 		return deny(true, []denial{{call: sysClone3, errno: unix.ENOSYS}})
 	}},
-	"no cgroup.kill": {false, func() error { // Linux 5.13; nothing else here asks so
-		return deny(true, []denial{{call: unix.SYS_FACCESSAT, errno: unix.ENOENT}})
+	"no cgroup.kill": {false, func() error { // Linux 5.13; nothing else is opened so
+		return deny(true, []denial{{call: unix.SYS_OPENAT, errno: unix.ENOENT, arg: 2,
+			value: unix.O_WRONLY | unix.O_NOFOLLOW | unix.O_CLOEXEC}})
 	}},
 	"read-only cgroups": {true, func() error {
 		return eachCgroupMount(func(dir string) error {

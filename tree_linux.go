@@ -16,6 +16,7 @@ import (
 // while the leader is unreaped.
 type tree struct {
 	cgroup *cgroup // or nil
+	killed bool
 }
 
 func newTree(attr *syscall.SysProcAttr) (*tree, error) {
@@ -80,19 +81,23 @@ func (t *tree) resume(p *os.Process) error {
 // kill kills all processes of the tree. They cannot fork any more when it
 // returns.
 func (t *tree) kill(p *os.Process) error {
+	t.killed = true
 	err := signalGroup(p, syscall.SIGKILL)
-	if t.cgroup != nil && t.cgroup.kill() == nil {
+	if t.cgroup != nil && t.cgroup.killAll() == nil {
 		return nil
 	}
 	return err
 }
 
-// alive reports whether a process of the tree is alive that could be killed.
+// alive reports whether a process of the tree is alive that could be killed. If
+// that cannot be seen, for lack of a descriptor, those who have not been killed
+// are taken for alive, and those who have for dead.
 func (t *tree) alive(p *os.Process) bool {
 	if t.cgroup != nil {
 		return t.cgroup.populated()
 	}
-	return groupAlive(p.Pid)
+	alive, unseen := groupAlive(p.Pid)
+	return alive || unseen && !t.killed
 }
 
 func (t *tree) close() {
@@ -170,14 +175,15 @@ func unreaped(p *os.Process) error {
 
 // groupAlive reports whether a process of the group is alive and can be signalled
 // by us. Nobody lists the members of a group, so this asks every process that is
-// listed in /proc for its group; where that is missing, the answer is no.
+// listed in /proc for its group; where that is missing, the answer is no. It is
+// unseen where there is no descriptor to look with.
 //
 // Members that fork while it looks can hide from it. They cannot any more once
 // the group has been killed.
-func groupAlive(pgid int) bool {
+func groupAlive(pgid int) (alive, unseen bool) {
 	proc, err := os.Open("/proc")
 	if err != nil {
-		return false
+		return false, isScarcity(err)
 	}
 	defer proc.Close()
 	dir := int(proc.Fd())
@@ -189,12 +195,14 @@ func groupAlive(pgid int) bool {
 			if notPid != nil || !inGroup(pid, pgid) {
 				continue
 			}
-			if isRunning(readAt(dir, name+"/stat", buf)) && syscall.Kill(pid, 0) != syscall.EPERM {
-				return true
+			stat, err := readAt(dir, name+"/stat", buf)
+			unseen = unseen || isScarcity(err)
+			if isRunning(stat) && syscall.Kill(pid, 0) != syscall.EPERM {
+				return true, false
 			}
 		}
 		if err != nil || len(names) == 0 {
-			return false
+			return false, unseen
 		}
 	}
 }
@@ -219,11 +227,16 @@ func isRunning(stat []byte) bool {
 	return !dead || string(fields[threads]) != "1" && string(fields[threads]) != "0"
 }
 
-// readAt returns the beginning of a file, nothing if it is not there.
-func readAt(dir int, name string, buf []byte) []byte {
+// isScarcity reports whether a file could not be opened although it may be there.
+func isScarcity(err error) bool {
+	return errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) || errors.Is(err, unix.ENOMEM)
+}
+
+// readAt returns the beginning of a file.
+func readAt(dir int, name string, buf []byte) ([]byte, error) {
 	fd, err := unix.Openat(dir, name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	defer unix.Close(fd)
 	for {
@@ -231,6 +244,6 @@ func readAt(dir int, name string, buf []byte) []byte {
 		if err == unix.EINTR {
 			continue
 		}
-		return buf[:max(n, 0)]
+		return buf[:max(n, 0)], err
 	}
 }

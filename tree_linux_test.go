@@ -2,6 +2,7 @@ package xexec_test
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +11,9 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"example.com/xexec"
 )
@@ -93,4 +97,50 @@ func marked(mark string) (pids []int) {
 func zombie(pid int) bool {
 	b, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	return strings.HasPrefix(string(b[bytes.LastIndexByte(b, ')')+1:]), " Z")
+}
+
+// With no descriptor left, a tree is given its time, then ended whole.
+func TestTreeEndsWithoutDescriptors(t *testing.T) {
+	for _, kind := range treeKinds() {
+		t.Run(kind.String(), func(t *testing.T) {
+			expectClean(t)
+			tt := newTreeTest(t, kind)
+			withoutDescriptors := func(f func()) {
+				t.Helper()
+				var old unix.Rlimit
+				if err := unix.Prlimit(0, unix.RLIMIT_NOFILE, nil, &old); err != nil {
+					t.Fatal(err)
+				}
+				unix.Prlimit(0, unix.RLIMIT_NOFILE, &unix.Rlimit{Max: old.Max}, nil)
+				defer unix.Prlimit(0, unix.RLIMIT_NOFILE, &old, nil)
+				f()
+			}
+			c := tt.sh(politely(deaf))
+			tt.start(c)
+			ctx, cancel := context.WithTimeoutCause(t.Context(), 200*time.Millisecond, errCause)
+			defer cancel()
+			withoutDescriptors(func() {
+				if err := c.Shutdown(ctx); err != errCause {
+					t.Errorf("Shutdown: %v", err)
+				}
+			})
+			eventually(t, "nobody is left", func() bool { return marked(tt.mark) == nil })
+			if err := c.Wait(); err != nil { // the leader was polite
+				t.Errorf("Wait: %v", err)
+			}
+
+			leave := ""
+			if kind == xexec.Cgroup {
+				leave = "setsid "
+			}
+			c = tt.sh(leave + `sh -c 'echo ready; exec sleep 1000' & exit 0`)
+			tt.start(c)
+			withoutDescriptors(func() {
+				if err := c.Wait(); err != nil {
+					t.Errorf("Wait: %v", err)
+				}
+			})
+			eventually(t, "nobody is left", func() bool { return marked(tt.mark) == nil })
+		})
+	}
 }
