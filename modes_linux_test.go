@@ -4,6 +4,7 @@ package xexec_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -14,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"example.com/xexec"
 )
 
 func init() {
@@ -125,6 +128,34 @@ func TestModeIsWhatItSays(t *testing.T) {
 	if without := os.Getenv(withoutEnv); without == "pidfd" && err != unix.ENOSYS {
 		t.Errorf("there are pidfds: %v", err)
 	}
+	tree := helperCmd(t, "exit", "0")
+	tree.SetTree(true)
+	if err := tree.Run(); err != nil {
+		t.Fatal(err)
+	}
+	switch kind := tree.TreeKind(); os.Getenv(withoutEnv) {
+	case "pidfd", "cgroup":
+		if kind != xexec.ProcessGroup {
+			t.Errorf("a tree is a %v", kind)
+		}
+	default:
+		t.Logf("a tree is a %v", kind)
+		if cgroupDir() != "" && kind != xexec.Cgroup {
+			t.Error("and not a cgroup, which can be made here")
+		}
+	}
+	refused := startSleep(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	result := make(chan error)
+	go func() { result <- refused.WaitContext(ctx) }()
+	if mode := os.Getenv(withoutEnv); mode == "epoll" || mode == "pidfd" {
+		awaitBlockedWaits(1)
+	} else {
+		eventually(t, "it is polled", func() bool { return polledWaits() == 1 })
+	}
+	cancel()
+	<-result
+
 	c := stdHelperCmd(t, "exit", "0")
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
