@@ -29,6 +29,7 @@ var processFaults = map[string]func(){
 	"reaper of orphans": faultReaperOfOrphans,
 	"reused pid":        faultReusedPid,
 	"GODEBUG":           faultGodebug,
+	"foreign proc":      faultForeignProc,
 }
 
 func init() {
@@ -340,4 +341,29 @@ func faultGodebug() {
 		wait(c)
 	}
 	os.Chdir("/")
+}
+
+// In a pid name space of its own, but with the /proc of another, a program cannot
+// see who is left of a process group.
+func TestTreeWithTheProcOfAnotherNameSpace(t *testing.T) {
+	runFault(t, "foreign proc", &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID})
+}
+
+func faultForeignProc() {
+	for _, script := range []string{"exit 3", "sleep 1000 & exit 3"} {
+		c := xexec.Command("/bin/sh", "-c", script)
+		c.SetTree(true)
+		if dir := cgroupDir(); dir != "" {
+			f, err := os.Open(dir)
+			if err != nil {
+				fmt.Println(err)
+				return
+			}
+			defer f.Close()
+			c.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(f.Fd())}
+		}
+		out, err := c.Output() // when nobody has it any more
+		sayIfNot(c.TreeKind() == xexec.ProcessGroup, "%v", c.TreeKind())
+		sayIfNot(err != nil && err.Error() == "exit status 3", "%s: %v %s", script, err, out)
+	}
 }

@@ -43,9 +43,10 @@ import (
 //   - [ProcessGroup], on other Linux systems, macOS and the BSDs: the process
 //     group of the leader. A descendant that leaves it, as daemons (setsid) and
 //     the jobs of an interactive shell do, is not in the tree: it is neither
-//     signalled nor killed nor waited for. On NetBSD, OpenBSD, DragonFly
-//     and 32-bit FreeBSD, where it cannot be seen whether others are left in the
-//     group, they are killed when the leader exits, also after Terminate.
+//     signalled nor killed nor waited for. On NetBSD, OpenBSD, DragonFly and 32-bit
+//     FreeBSD, and on Linux without a /proc of our pid namespace, where it cannot
+//     be seen whether others are left in the group, they are killed when the leader
+//     exits, also after Terminate.
 //   - [JobObject], on Windows: every descendant.
 //
 // A process that cannot be killed, because it belongs to another user, is not

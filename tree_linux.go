@@ -175,8 +175,8 @@ func unreaped(p *os.Process) error {
 
 // groupAlive reports whether a process of the group is alive and can be signalled
 // by us. Nobody lists the members of a group, so this asks every process that is
-// listed in /proc for its group; where that is missing, the answer is no. It is
-// unseen where there is no descriptor to look with.
+// listed in /proc for its group; where that is missing, or of another pid name
+// space, the answer is no. It is unseen where there is no descriptor to look with.
 //
 // Members that fork while it looks can hide from it. They cannot any more once
 // the group has been killed.
@@ -188,6 +188,10 @@ func groupAlive(pgid int) (alive, unseen bool) {
 	defer proc.Close()
 	dir := int(proc.Fd())
 	buf := make([]byte, 512)
+	n, _ := unix.Readlinkat(dir, "self", buf)
+	if string(buf[:max(n, 0)]) != strconv.Itoa(os.Getpid()) {
+		return false, false
+	}
 	for {
 		names, err := proc.Readdirnames(256)
 		for _, name := range names {
