@@ -313,3 +313,25 @@ func TestSecondLoanOfAPipe(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// How os/exec's Wait is going to behave is found out without a look at what its
+// goroutine may be writing.
+func TestAdoptedAfterWaitDelay(t *testing.T) {
+	deadline(t, stuck)
+	ctx, cancel := context.WithCancel(t.Context())
+	c := helperCmdContext(ctx, t, "serve", "0")
+	c.Stdout, c.WaitDelay = new(bytes.Buffer), time.Millisecond
+	stdin, err := c.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stdin.Close()
+	if err := c.Std().Start(); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	time.Sleep(20 * time.Millisecond) // no handshake: the race detector sees the rest
+	if err := c.Wait(); err == nil {
+		t.Error("Wait: no error")
+	}
+}

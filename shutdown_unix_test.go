@@ -288,3 +288,52 @@ func TestShutdownWithHeldOutput(t *testing.T) {
 		t.Errorf("Kill: %v", err)
 	}
 }
+
+// A Cancel may be a Shutdown also where os/exec calls it, whose Wait waits for it.
+func TestShutdownAsCancelOfOsExec(t *testing.T) {
+	deadline(t, stuck)
+	ends := map[string]func() (context.Context, context.CancelFunc){
+		"an ended context": func() (context.Context, context.CancelFunc) { return ended, func() {} },
+		"a timeout": func() (context.Context, context.CancelFunc) {
+			return context.WithTimeoutCause(context.Background(), short, errCause)
+		},
+	}
+	for how, start := range map[string]func(c *xexec.Cmd) (*xexec.Cmd, error){
+		"adopted": func(c *xexec.Cmd) (*xexec.Cmd, error) { return c, c.Std().Start() },
+		"a copy": func(c *xexec.Cmd) (*xexec.Cmd, error) {
+			copied := *c
+			return &copied, copied.Start()
+		},
+	} {
+		for which, end := range ends {
+			ctx, cancel := context.WithCancel(t.Context())
+			c := xexec.CommandContext(ctx, "sh", "-c", `trap "" TERM; echo ready; while :; do sleep 0.01; done`)
+			ready, w, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Stdout = w
+			var started *xexec.Cmd
+			var shutdown error
+			c.Cancel = func() error {
+				patience, done := end()
+				defer done()
+				shutdown = started.Shutdown(patience)
+				return nil
+			}
+			if started, err = start(c); err != nil {
+				t.Fatal(err)
+			}
+			ready.Read(make([]byte, 1))
+			cancel()
+			if err := started.Wait(); err == nil {
+				t.Errorf("%s, %s: no error", how, which)
+			}
+			if shutdown != errCause {
+				t.Errorf("%s, %s: Shutdown: %v", how, which, shutdown)
+			}
+			ready.Close()
+			w.Close()
+		}
+	}
+}

@@ -90,7 +90,11 @@ func (r *run) shutdown(ctx context.Context) error {
 	if err := r.killFor(context.Cause(ctx)); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("xexec: shutdown: killing process %d: %w", r.pid, err)
 	}
-	r.await(exited, nil)
+	gone := exited
+	if r.foreign {
+		gone = reaping // os/exec's Wait may be waiting for the Cancel that has called us
+	}
+	r.await(gone, nil)
 	// Death closes the pipes, unless a descendant holds them: let the last
 	// output arrive, so that a caller who looks at it now sees it whole.
 	grace, cancel := context.WithTimeout(context.Background(), copyGrace)
@@ -170,13 +174,14 @@ func (r *run) killFor(cause error) error {
 	return err
 }
 
-// shutdownResult is what Shutdown returns once the process is reaped.
+// shutdownResult is what Shutdown returns once the process is reaped, or has
+// exited and os/exec is reaping it.
 func (r *run) shutdownResult() error {
 	r.steps.Lock()
 	defer r.steps.Unlock()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.shutdownCause != nil && (r.tree != nil || diedOfKill(r.processState)) {
+	if r.shutdownCause != nil && (r.tree != nil || r.processState == nil || diedOfKill(r.processState)) {
 		return r.shutdownCause
 	}
 	return nil

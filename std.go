@@ -139,6 +139,9 @@ func waitMayBlock(cmd *exec.Cmd) bool {
 	if copies.Kind() != reflect.Chan || watches.Kind() != reflect.Chan {
 		return true
 	}
+	if !watches.IsNil() && cmd.WaitDelay != 0 {
+		return true // and the goroutine that watches may be writing the other field
+	}
 	return !copies.IsNil() || !watches.IsNil() && !isDefaultCancel(cmd.Cancel)
 }
 
