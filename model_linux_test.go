@@ -42,3 +42,15 @@ func isZombieSoon(pid int) bool {
 		}
 	}
 }
+
+// hasExited reports whether a child has exited and is unreaped, and whether it is
+// one: alive or a zombie.
+func hasExited(pid int) (exited, ours bool) {
+	for {
+		var info unix.Siginfo
+		err := unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
+		if err != unix.EINTR {
+			return err == nil && info.Signo != 0, err == nil
+		}
+	}
+}

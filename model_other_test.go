@@ -9,3 +9,5 @@ func processState(int) string { return "" }
 func isOurs(int) bool { return false }
 
 func isZombieSoon(int) bool { return true }
+
+func hasExited(int) (exited, ours bool) { return false, true }
