@@ -143,14 +143,12 @@ func newModel(t testing.TB, rnd *rand.Rand) *model {
 	exe, argv := needHelper(t, "serve", fmt.Sprint(rnd.IntN(3)))
 	if rnd.IntN(2) == 0 {
 		m.c, m.own = xexec.CommandContext(m.ctx, exe, argv...), true
-		m.setCancel(rnd, foreign)
+		m.setCancel(rnd)
 	} else {
 		m.c = xexec.Command(exe, argv...)
 	}
 	m.connect(rnd)
-	// The goroutine of os/exec's that waits for a context writes, when WaitDelay is
-	// over, a field that waitMayBlock reads.
-	if rnd.IntN(4) == 0 && !(foreign && raceEnabled) {
+	if rnd.IntN(4) == 0 {
 		m.c.WaitDelay = time.Duration(rnd.IntN(2000)) * time.Microsecond
 	}
 	if rnd.IntN(3) == 0 {
@@ -179,15 +177,12 @@ func newModel(t testing.TB, rnd *rand.Rand) *model {
 }
 
 // setCancel chooses what the end of CommandContext's context does.
-func (m *model) setCancel(rnd *rand.Rand, foreign bool) {
+func (m *model) setCancel(rnd *rand.Rand) {
 	var f func() error
 	switch rnd.IntN(4) {
 	case 0:
 		f, m.kills = m.c.Terminate, false
 	case 1:
-		if foreign {
-			return // for ever, Shutdown waits for os/exec's Wait, and that for Cancel
-		}
 		m.quiet = false
 		f = func() error {
 			err := m.c.Shutdown(shutdownNow())

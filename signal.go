@@ -181,7 +181,10 @@ func (r *run) shutdownResult() error {
 	defer r.steps.Unlock()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.shutdownCause != nil && (r.tree != nil || r.processState == nil || diedOfKill(r.processState)) {
+	if r.phase < exited {
+		r.shutdownSaid = true // what the status will be is not for this Shutdown to wait for
+	}
+	if r.shutdownCause != nil && (r.tree != nil || r.shutdownSaid || diedOfKill(r.processState)) {
 		return r.shutdownCause
 	}
 	return nil

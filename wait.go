@@ -126,6 +126,7 @@ type run struct {
 	unwatch       []func() bool // context registrations
 	terminated    bool          // Shutdown has sent the stop signal
 	shutdownCause error         // why a Shutdown has killed the process
+	shutdownSaid  bool          // one has said so before the status was known
 	fate          treeState
 
 	// steps is held by whoever takes the steps from the exit to the result.
