@@ -67,6 +67,11 @@ func helperAct(args []string) int {
 			if !waitAtGate(signals) {
 				return 7
 			}
+		case "fds":
+			fd := atoi(value)
+			fmt.Println(kindOf(fd), kindOf(fd+1))
+		case "abort":
+			abort()
 		case "kill":
 			unix.Kill(os.Getpid(), syscall.Signal(atoi(value)))
 			select {}
@@ -91,6 +96,23 @@ func waitAtGate(signals chan os.Signal) bool {
 	case <-signals:
 		return false
 	}
+}
+
+// kindOf says what an open descriptor is. Go's runtime may have opened one for
+// itself, which then has the place of one that was closed.
+func kindOf(fd int) string {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return err.Error()
+	}
+	return fmt.Sprintf("%#o %d bytes", st.Mode, st.Size)
+}
+
+// abort dies of SIGABRT, and leaves no core file. Go's runtime would catch it.
+func abort() {
+	unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
+	err := syscall.Exec("/bin/sh", []string{"sh", "-c", "kill -ABRT $$"}, nil)
+	panic(err)
 }
 
 // hold leaves a process behind that keeps the output open until it is released.

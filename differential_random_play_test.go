@@ -4,8 +4,10 @@ package xexec_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"sync"
 	"time"
 )
@@ -39,6 +41,8 @@ func (f *performance) play() {
 			f.noteErr("CombinedOutput", err)
 		}
 	}
+	f.note("Environ", sum(fmt.Append(nil, f.cmd.Environ())))
+	f.countFrom(time.Now())
 	directed := make(chan struct{})
 	small := f.in != nil && f.stdinSize <= 4096
 	if small {
@@ -65,9 +69,8 @@ func (f *performance) play() {
 	f.closeOurs()
 	<-directed
 	f.readers.Wait()
-	f.note("output", sum(out))
-	f.noteErr("Wait", err)
-	f.noteState()
+	f.noteStream("output", out)
+	f.noteWait(err)
 	f.noteErr("second Wait", f.cmd.Wait())
 }
 
@@ -102,18 +105,22 @@ func (f *performance) playStarted(directed chan struct{}) {
 			<-f.cancelCalled
 		}
 	}
+	if f.plan.ctx != "running" {
+		f.countFrom(time.Now())
+	}
 	err = f.cmd.Wait()
+	f.noteWait(err)
 	f.startReading("after", &f.lateReaders)
 	f.lateReaders.Wait()
 	if f.next != nil {
 		err := f.next.Wait()
 		f.noteErr("Wait for the next", err)
-		f.note("the next", f.nextOut.String())
+		f.noteStream("the next", f.nextOut.Bytes())
 	}
-	f.note("out read", f.read[0])
-	f.note("err read", f.read[1])
-	f.noteErr("Wait", err)
-	f.noteState()
+	for i, key := range []string{"out read", "err read"} {
+		f.note(key, sum(f.read[i])+" "+f.readErr[i])
+		f.streams[key] = f.read[i]
+	}
 	f.noteErr("second Wait", f.cmd.Wait())
 	if f.attempts == "output-late" {
 		_, err := f.cmd.Output()
@@ -164,25 +171,26 @@ func (f *performance) startReading(when string, readers *sync.WaitGroup) {
 		when string
 	}{{f.out, f.outReading}, {f.err, f.errReading}} {
 		if r.from != nil && r.when == when {
-			readers.Go(func() { f.read[i] = readAll(r.from) })
+			readers.Go(func() { f.read[i], f.readErr[i] = f.readAll(r.from) })
 		}
 		if r.from != nil && r.when == "partial" && when == "before" {
 			readers.Go(func() {
-				n, _ := io.ReadFull(r.from, make([]byte, 1))
-				f.read[i] = sum(distinct(n)) + " then " + describe(r.from.Close())
+				b := make([]byte, 1)
+				n, _ := io.ReadFull(r.from, b)
+				f.read[i], f.readErr[i] = b[:n], "then "+describe(r.from.Close())
 			})
 		}
 	}
 }
 
-// readAll reads to the end. Where os/exec says that the file is closed depends
-// on whether the read had begun.
-func readAll(r io.Reader) string {
+// readAll reads to the end. Where os/exec says that its Wait has closed the file
+// depends on whether the read had begun.
+func (f *performance) readAll(r io.Reader) (b []byte, end string) {
 	b, err := io.ReadAll(r)
-	if errors.Is(err, os.ErrClosed) {
+	if f.pkg.name == stdPackage.name && f.cmd.std().Process != nil && errors.Is(err, os.ErrClosed) {
 		err = os.ErrClosed
 	}
-	return sum(b) + " " + describe(err)
+	return b, describe(err)
 }
 
 // direct does what has to happen while the command runs.
@@ -224,7 +232,12 @@ func (f *performance) directReady() {
 		f.noteErr("Close", f.err.Close())
 	}
 	if f.plan.ctx == "running" {
-		f.end()
+		if f.deadline {
+			<-f.ctx.Done()
+		} else {
+			f.countFrom(time.Now())
+			f.end()
+		}
 		switch f.cancel {
 		case "default", "wrapped", "term", "finish", "finish-fails", "finish-done":
 			return // that ends it, and the gate stays closed
@@ -243,9 +256,25 @@ func (f *performance) directReady() {
 	f.openGate()
 }
 
-func (f *performance) noteState() {
+// countFrom says when WaitDelay begins, or that it is not before then.
+func (f *performance) countFrom(t time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.since = t
+}
+
+// noteWait notes what Wait, or what calls it, has just returned.
+func (f *performance) noteWait(err error) {
+	now := time.Now()
+	f.noteErr("Wait", err)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if errors.Is(err, exec.ErrWaitDelay) {
+		f.r.note("WaitDelay was over", now.Sub(f.since) >= f.cmd.std().WaitDelay)
+	}
+	if exit, ok := err.(*exec.ExitError); ok {
+		f.streams[stderrOfExit] = exit.Stderr
+	}
 	f.r.state(f.cmd)
 }
 
@@ -261,8 +290,8 @@ func (f *performance) aftermath() {
 		f.letHeldGo()
 		f.openGate()
 	}
-	f.note("stdout", f.stdout())
-	f.note("stderr", f.stderr())
+	f.noteStream("stdout", f.stdout())
+	f.noteStream("stderr", f.stderr())
 	f.note("calls of Cancel", f.cancelCalls)
 	if f.plan.ctx == "after" {
 		f.end()
@@ -272,6 +301,14 @@ func (f *performance) aftermath() {
 	c := f.cmd.std()
 	f.note("Path", c.Path == "")
 	f.noteErr("Err", c.Err)
+	f.note("String", f.cmd.String())
+	f.note("Args", fmt.Sprintf("%q", c.Args))
+	f.note("Dir", c.Dir)
+	f.note("Env", fmt.Sprintf("%t %q", c.Env == nil, c.Env))
+	f.note("Environ afterwards", sum(fmt.Append(nil, f.cmd.Environ())))
+	f.note("SysProcAttr", fmt.Sprintf("%+v", c.SysProcAttr))
+	f.note("are nil", fmt.Sprintf("Stdin %t Stdout %t Stderr %t Cancel %t",
+		c.Stdin == nil, c.Stdout == nil, c.Stderr == nil, c.Cancel == nil))
 	f.note("started", c.Process != nil)
 	if c.Process != nil {
 		for _, err := range f.wrote {

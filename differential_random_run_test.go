@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -32,8 +33,8 @@ type performance struct {
 	cancelCalls   int
 	in            io.WriteCloser
 	out, err      io.ReadCloser
-	stdout        func() string // what a writer got
-	stderr        func() string
+	stdout        func() []byte // what a writer got
+	stderr        func() []byte
 	stuck         *stuckReader
 	unstuck       sync.Once
 	wasStuck      bool
@@ -41,7 +42,10 @@ type performance struct {
 	nextOut       bytes.Buffer
 	readers       sync.WaitGroup // who are waited for before Wait
 	lateReaders   sync.WaitGroup // who are not
-	read          [2]string
+	read          [2][]byte
+	readErr       [2]string
+	since         time.Time
+	streams       map[string][]byte
 	ready         *os.File // the test's ends
 	gate, release *os.File
 	open, let     sync.Once
@@ -50,12 +54,21 @@ type performance struct {
 	closed        sync.Once
 }
 
-// perform runs the plan and returns what there is to see, line by line.
-func (p *plan) perform(t testing.TB, pkg execPackage, dir string, delay time.Duration) []string {
+// An outcome is what there is to see of a performance.
+type outcome struct {
+	lines   []string
+	streams map[string][]byte // what came of each output stream
+}
+
+// stderrOfExit is the stream that an ExitError has.
+const stderrOfExit = "stderr of the ExitError"
+
+// perform runs the plan.
+func (p *plan) perform(t testing.TB, pkg execPackage, dir string, delay time.Duration) outcome {
 	if err := os.Mkdir(dir, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	f := &performance{r: &report{TB: t, dir: dir}, plan: p, pkg: pkg, delay: delay}
+	f := &performance{r: &report{TB: t, dir: dir}, plan: p, pkg: pkg, delay: delay, streams: make(map[string][]byte)}
 	defer func() {
 		for _, file := range f.r.files {
 			file.Close()
@@ -67,13 +80,18 @@ func (p *plan) perform(t testing.TB, pkg execPackage, dir string, delay time.Dur
 	f.prepare()
 	f.play()
 	f.aftermath()
-	return f.r.lines
+	return outcome{f.r.lines, f.streams}
 }
 
 func (f *performance) note(what string, v any) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.r.note(what, v)
+}
+
+func (f *performance) noteStream(what string, b []byte) {
+	f.note(what, sum(b))
+	f.streams[what] = b
 }
 
 func (f *performance) noteErr(what string, err error) { f.note(what, describe(err)) }
@@ -83,13 +101,13 @@ func (f *performance) prepare() {
 	name, argv := needHelper(f.r, "act", f.script()...)
 	switch f.path {
 	case "missing":
-		name = filepath.Join(f.dir, "missing")
+		name = filepath.Join(f.r.dir, "missing")
 	case "bare":
 		name = "no-such-program-anywhere"
 	case "empty":
 		name = ""
 	case "directory":
-		name = f.dir
+		name = f.r.dir
 	case "text":
 		name = fileWith(f.r, "some text").Name()
 	case "busy":
@@ -101,8 +119,14 @@ func (f *performance) prepare() {
 	if f.plan.ctx == "" {
 		f.cmd = f.pkg.command(name, argv...)
 	} else {
-		if f.plan.ctx != "background" {
+		switch {
+		case f.plan.ctx == "background":
+		case !f.deadline:
 			f.ctx, f.end = context.WithCancel(f.ctx)
+		case f.plan.ctx == "before":
+			f.ctx, f.end = context.WithTimeout(f.ctx, 0)
+		default:
+			f.ctx, f.end = context.WithTimeout(f.ctx, f.delay)
 		}
 		f.cmd = f.pkg.commandContext(f.ctx, name, argv...)
 		f.setCancel()
@@ -121,15 +145,18 @@ func (f *performance) prepare() {
 	if f.needsFiles() {
 		f.connect(c)
 	}
+	if f.gap {
+		c.ExtraFiles = append(c.ExtraFiles, nil, fileWith(f.r, "after a gap"))
+	}
 	f.setStdin(c)
 	f.stdout, f.out = f.setOutput(f.plan.stdout, f.cmd.StdoutPipe, func(w io.Writer) { c.Stdout = w })
 	if f.plan.stderr == "same" {
-		c.Stderr, f.stderr = c.Stdout, func() string { return "" }
+		c.Stderr, f.stderr = c.Stdout, func() []byte { return nil }
 	} else {
 		f.stderr, f.err = f.setOutput(f.plan.stderr, f.cmd.StderrPipe, func(w io.Writer) { c.Stderr = w })
 	}
 	if f.plan.stdout == "next" {
-		f.next = f.pkg.helper(f.r, "act", "eat")
+		f.next = f.pkg.helper(f.r, "act", "cat")
 		f.next.std().Stdin, f.next.std().Stdout = f.out, &f.nextOut
 	}
 }
@@ -214,8 +241,8 @@ func (f *performance) connect(c *exec.Cmd) {
 	f.ready, ready = pipe()
 	gate, f.gate = pipe()
 	release, f.release = pipe()
-	c.ExtraFiles = []*os.File{ready, gate, release}
-	f.ours = c.ExtraFiles
+	f.ours = []*os.File{ready, gate, release}
+	c.ExtraFiles = slices.Clone(f.ours)
 }
 
 func (f *performance) openGate()  { f.open.Do(func() { f.gate.Close() }) }
@@ -247,21 +274,21 @@ func (f *performance) setStdin(c *exec.Cmd) {
 	}
 }
 
-func (f *performance) setOutput(kind string, pipe func() (io.ReadCloser, error), set func(io.Writer)) (got func() string, r io.ReadCloser) {
-	got = func() string { return "" }
+func (f *performance) setOutput(kind string, pipe func() (io.ReadCloser, error), set func(io.Writer)) (got func() []byte, r io.ReadCloser) {
+	got = func() []byte { return nil }
 	switch kind {
 	case "file":
 		file := fileWith(f.r, "")
 		set(file)
-		got = func() string { return sum([]byte(contents(f.r, file))) }
+		got = func() []byte { return []byte(contents(f.r, file)) }
 	case "buffer":
 		var b bytes.Buffer
 		set(&b)
-		got = func() string { return sum(b.Bytes()) }
+		got = b.Bytes
 	case "failing":
 		w := &failingWriter{room: 2}
 		set(w)
-		got = func() string { return sum(w.got) }
+		got = func() []byte { return w.got }
 	case "short":
 		set(shortWriter{})
 	case "pipe", "next":

@@ -27,6 +27,8 @@ type plan struct {
 	signal                   syscall.Signal // that the caller sends
 	gate                     bool           // the child waits before it ends
 	trap                     bool           // it has a handler for SIGTERM
+	deadline                 bool           // that is why the context ends
+	gap                      bool           // one of ExtraFiles is nil
 
 	early []string // what the child does before it is ready
 	late  []string // and after the gate, the end last
@@ -77,6 +79,7 @@ func newPlan(data []byte) *plan {
 	c.output(p)
 	c.child(p)
 	c.ending(p)
+	c.more(p)
 	return p
 }
 
@@ -228,6 +231,19 @@ func (c *choices) ending(p *plan) {
 	}
 }
 
+// more decides what was thought of later, so that old bytes keep their meaning.
+func (c *choices) more(p *plan) {
+	if c.pick(4) == 1 && (p.ctx == "running" || p.ctx == "before") {
+		p.deadline = true
+		p.timed = p.timed || p.ctx == "running" // the child must be ready by then
+	}
+	if c.pick(12) == 1 {
+		p.late[len(p.late)-1] = "abort"
+	}
+	// A child that may write only once cannot tell.
+	p.gap = c.pick(4) == 1 && !failing(p.stdout) && p.outReading != "early" && p.outReading != "partial"
+}
+
 // endSometime makes the plan one in which the context ends at a moment that has
 // nothing to do with what the child does.
 func (c *choices) endSometime(p *plan) {
@@ -256,6 +272,13 @@ func (p *plan) needsFiles() bool { return p.gate || p.held != "" }
 
 func (p *plan) script() []string {
 	script := append([]string(nil), p.early...)
+	if p.gap { // before anything else takes its place
+		fd := readyFd
+		if p.needsFiles() {
+			fd = releaseFd + 1
+		}
+		script = append([]string{fmt.Sprint("fds:", fd)}, script...)
+	}
 	if p.trap {
 		script = append([]string{"trap"}, script...)
 	}
@@ -264,7 +287,7 @@ func (p *plan) script() []string {
 
 func (p *plan) String() string {
 	return fmt.Sprintf("%s path=%q dir=%q env=%q attr=%q attempts=%q stdin=%s:%d stdout=%s:%s stderr=%s:%s "+
-		"ctx=%q cancel=%q delay=%q held=%q signal=%d child=%v",
+		"ctx=%q cancel=%q delay=%q held=%q signal=%d deadline=%t gap=%t child=%v",
 		p.method, p.path, p.dir, p.env, p.attr, p.attempts, p.stdin, p.stdinSize, p.stdout, p.outReading,
-		p.stderr, p.errReading, p.ctx, p.cancel, p.delay, p.held, p.signal, p.script())
+		p.stderr, p.errReading, p.ctx, p.cancel, p.delay, p.held, p.signal, p.deadline, p.gap, p.script())
 }

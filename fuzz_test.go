@@ -3,6 +3,7 @@
 package xexec_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
@@ -40,7 +41,7 @@ func randomBytes(seed, i int) []byte {
 	var key [32]byte
 	binary.LittleEndian.PutUint64(key[:], uint64(seed))
 	binary.LittleEndian.PutUint64(key[8:], uint64(i))
-	data := make([]byte, 48)
+	data := make([]byte, 64)
 	rand.NewChaCha8(key).Read(data)
 	return data
 }
@@ -81,6 +82,9 @@ func TestRandomCommandsBehaveAsUnderOsExec(t *testing.T) {
 		})
 	}
 	all.Wait()
+	if ran.Load() < int64(cases)/8 && !t.Failed() {
+		t.Errorf("no more than %d of %d cases in %v", ran.Load(), cases, enough)
+	}
 	t.Logf("%d of %d cases in %v", ran.Load(), cases, time.Since(started).Round(time.Second))
 	for _, name := range deviationNames {
 		n, ok := accepted.Load(name)
@@ -124,7 +128,7 @@ func sameAsOsExec(t testing.TB, name string, data []byte) (accepted []string) {
 	}
 	for delay := 60 * time.Millisecond; ; delay *= 4 {
 		std, x := p.perform(t, stdPackage, dir, delay), p.perform(t, xPackage, dir, delay)
-		accepted, problem := p.judge(t, std, x, dir, delay)
+		accepted, problem := p.judge(t, std.lines, x.lines, dir, delay)
 		if problem == "" {
 			return accepted
 		}
@@ -138,10 +142,14 @@ func sameAsOsExec(t testing.TB, name string, data []byte) (accepted []string) {
 // judgeSometime compares a run in which the context ends at any moment with what
 // os/exec does if it ends before the start, while the command runs, or not.
 func (p *plan) judgeSometime(t testing.TB, dir string) (problem string) {
-	all := func(lines []string) string { return strings.Join(lines, "\n") }
+	all := func(o outcome) string {
+		return strings.Join(slices.DeleteFunc(slices.Clone(o.lines), func(line string) bool {
+			return strings.HasPrefix(line, "second Wait") || strings.HasPrefix(line, "the pipe is") // deviations
+		}), "\n")
+	}
 	// How much the child has written until then is left to chance.
-	ends := func(lines []string) (ends string) {
-		for _, line := range lines {
+	ends := func(o outcome) (ends string) {
+		for _, line := range o.lines {
 			switch key, _, _ := strings.Cut(line, ": "); key {
 			case "Start", "Wait", "ProcessState", "started", "Kill":
 				line, _, _ = strings.Cut(line, " stderr ")
@@ -150,26 +158,68 @@ func (p *plan) judgeSometime(t testing.TB, dir string) (problem string) {
 		}
 		return ends
 	}
-	perform := func(pkg execPackage, ctx string) []string {
+	perform := func(pkg execPackage, ctx string) outcome {
 		q := *p
 		if q.ctx = ctx; ctx == "running" && !q.gate {
 			q.early = append(slices.Clone(q.early), "ready", "gate")
 			q.gate = true
 		}
-		return slices.DeleteFunc(q.perform(t, pkg, dir, 0), func(line string) bool {
-			return strings.HasPrefix(line, "second Wait") || strings.HasPrefix(line, "the pipe is") // deviations
-		})
+		return q.perform(t, pkg, dir, 0)
 	}
-	x := perform(xPackage, "sometime")
-	undisturbed := perform(stdPackage, "background")
-	if all(x) == all(undisturbed) {
+	x, undisturbed := perform(xPackage, "sometime"), perform(stdPackage, "background")
+	_, v := byKey(x.lines)
+	_, u := byKey(undisturbed.lines)
+	if v["started"] == `"true"` && v["second Wait"] != v["Wait"] {
+		problem += "second Wait: " + v["second Wait"] + "\n"
+	}
+	for key := range v {
+		if strings.HasPrefix(key, "the pipe is") && v[key] != `"false"` {
+			problem += key + "\n"
+		}
+	}
+	for _, key := range []string{"String", "Args", "Dir", "Env", "Environ", "Environ afterwards", "SysProcAttr", "are nil"} {
+		if v[key] != u[key] {
+			problem += fmt.Sprintf("%s\n\tos/exec: %s\n\txexec:   %s\n", key, u[key], v[key])
+		}
+	}
+	if problem == "" && all(x) == all(undisturbed) {
 		return ""
+	}
+	// But what it has written comes through as far as it goes.
+	for key, got := range x.streams {
+		whole := undisturbed.streams[key]
+		if key == stderrOfExit && len(got) > 64<<10 {
+			continue // the middle is left out
+		}
+		if key == stderrOfExit && len(got) > 0 {
+			q := *p
+			q.ctx, q.stderr = "background", "buffer"
+			whole = q.perform(t, stdPackage, dir, 0).streams["stderr"]
+		}
+		if !bytes.HasPrefix(whole, got) {
+			problem += fmt.Sprintf("%s: %s is no beginning of %s\n", key, sum(got), sum(whole))
+		}
 	}
 	early, running := perform(stdPackage, "before"), perform(stdPackage, "running")
-	if ends(x) == ends(early) || ends(x) == ends(running) {
+	if problem == "" && (ends(x) == ends(early) || ends(x) == ends(running)) {
 		return ""
 	}
-	return "os/exec, undisturbed:\n" + all(undisturbed) + "\ncancelled:\n" + all(running) + "\nxexec:\n" + all(x)
+	return problem + "os/exec, undisturbed:\n" + all(undisturbed) + "\ncancelled:\n" + all(running) + "\nxexec:\n" + all(x)
+}
+
+// byKey takes the lines of a report apart.
+func byKey(lines []string) (keys []string, values map[string]string) {
+	values = make(map[string]string)
+	for _, line := range lines {
+		key, value, _ := strings.Cut(line, ": ")
+		for values[key] != "" {
+			key += " again"
+		}
+		values[key] = value
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys, values
 }
 
 // deviationNames are the deviations that a plan can meet.
@@ -181,34 +231,25 @@ var deviationNames = []string{
 	"7: the default Cancel reports ErrProcessDone for a child that has exited",
 }
 
-// judge compares two reports. It accepts the deviations, and says what else is
+// judge compares two reports. It requires the deviations, and says what else is
 // different.
 func (p *plan) judge(t testing.TB, std, x []string, dir string, delay time.Duration) (accepted []string, problem string) {
-	keys := func(lines []string) (keys []string, values map[string]string) {
-		values = make(map[string]string)
-		for _, line := range lines {
-			key, value, _ := strings.Cut(line, ": ")
-			for values[key] != "" {
-				key += " again"
-			}
-			values[key] = value
-			keys = append(keys, key)
-		}
-		slices.Sort(keys)
-		return keys, values
-	}
-	stdKeys, s := keys(std)
-	xKeys, v := keys(x)
+	stdKeys, s := byKey(std)
+	xKeys, v := byKey(x)
 	if !slices.Equal(stdKeys, xKeys) {
 		return nil, "os/exec:\n" + strings.Join(std, "\n") + "\nxexec:\n" + strings.Join(x, "\n")
 	}
+	reference := sync.OnceValue(func() map[string]string { return p.reference(t, dir, delay) })
 	for _, key := range stdKeys {
-		if s[key] == v[key] && !(p.ctx == "exited" && key == "Wait") {
-			continue
-		}
-		n := p.deviation(t, key, s, v, dir, delay)
+		n, ok := p.deviation(key, s, v, reference)
 		if n < 0 {
+			ok = s[key] == v[key]
+		}
+		if !ok {
 			problem += fmt.Sprintf("%s\n\tos/exec: %s\n\txexec:   %s\n", key, s[key], v[key])
+			if key == "Wait" && n >= 0 || n == lateReading {
+				problem += fmt.Sprintf("\tmust be: %s\n", reference()[key])
+			}
 		} else if s[key] != v[key] {
 			accepted = append(accepted, deviationNames[n])
 		}
@@ -219,64 +260,52 @@ func (p *plan) judge(t testing.TB, std, x []string, dir string, delay time.Durat
 	return accepted, problem
 }
 
-// deviation returns the index in deviationNames of what explains a difference,
-// or -1.
-func (p *plan) deviation(t testing.TB, key string, std, x map[string]string, dir string, delay time.Duration) int {
-	// What os/exec does if the caller reads to the end before Wait, no context
-	// ends, and nobody holds the output for long.
-	reference := func() map[string]string {
-		q := *p
-		if q.held == "late" {
-			q.held = "early"
-		}
-		if q.stdin == "stuck" {
-			q.stdin = "" // or os/exec closes the pipes when WaitDelay expires
-		}
-		for _, reading := range []*string{&q.outReading, &q.errReading} {
-			if *reading == "after" || *reading == "during" {
-				*reading = "before"
-			}
-		}
-		if q.ctx == "exited" {
-			q.ctx = "background"
-		}
-		values := make(map[string]string)
-		for _, line := range q.perform(t, stdPackage, dir, delay) {
-			key, value, _ := strings.Cut(line, ": ")
-			values[key] = value
-		}
-		return values
+// reference is what os/exec does if the caller reads to the end before Wait, no
+// context ends after the exit, and nobody holds the output for long.
+func (p *plan) reference(t testing.TB, dir string, delay time.Duration) map[string]string {
+	q := *p
+	if q.held == "late" {
+		q.held = "early"
 	}
+	if q.stdin == "stuck" {
+		q.stdin = "" // or os/exec closes the pipes when WaitDelay expires
+	}
+	if q.ctx == "running" && q.delay == "short" {
+		q.cancel, q.delay = "default", "" // likewise; either kills it at the gate
+	}
+	for _, reading := range []*string{&q.outReading, &q.errReading} {
+		if *reading == "after" || *reading == "during" {
+			*reading = "before"
+		}
+	}
+	if q.ctx == "exited" {
+		q.ctx = "background"
+	}
+	_, values := byKey(q.perform(t, stdPackage, dir, delay).lines)
+	return values
+}
+
+// lateReading is an index in deviationNames.
+const lateReading = 1
+
+// deviation returns the index in deviationNames of the deviation that a started
+// command must show, and whether it does, or -1.
+func (p *plan) deviation(key string, std, x map[string]string, reference func() map[string]string) (n int, ok bool) {
 	late := func(reading string) bool { return reading == "after" || reading == "during" }
 	switch {
+	case strings.HasPrefix(key, "the pipe is an *os.File"):
+		return 2, std[key] == `"true"` && x[key] == `"false"`
+	case x["started"] != `"true"`:
 	case key == "second Wait", key == "Wait after the context's end":
-		if strings.Contains(std[key], "exec: Wait was already called") && x[key] == x["Wait"] {
-			return 0
-		}
+		return 0, strings.Contains(std[key], "exec: Wait was already called") && x[key] == x["Wait"]
 	case key == "out read" && late(p.outReading), key == "err read" && late(p.errReading):
-		if x[key] == reference()[key] {
-			return 1
-		}
-	case key == "the pipe is an *os.File", key == "the pipe is an *os.File again":
-		if std[key] == `"true"` && x[key] == `"false"` {
-			return 2
-		}
+		return lateReading, x[key] == reference()[key]
 	case key == "the Stdin reader":
-		if strings.Contains(x[key], "after") {
-			return 3
-		}
+		return 3, strings.Contains(x[key], "after")
 	case key == "Cancel" && p.ctx == "exited":
-		if std[key] == `"nil"` && strings.Contains(x[key], "ErrProcessDone") {
-			return 4
-		}
-	case key == "Wait" && p.ctx == "exited":
-		if p.cancel != "default" && p.cancel != "wrapped" {
-			if std[key] == x[key] {
-				return 4
-			}
-		} else if x[key] == reference()[key] {
-			return 4
-		}
+		return 4, std[key] == `"nil"` && strings.Contains(x[key], "ErrProcessDone")
+	case key == "Wait" && p.ctx == "exited" && (p.cancel == "default" || p.cancel == "wrapped"):
+		return 4, x[key] == reference()[key]
 	}
-	return -1
+	return -1, false
 }
