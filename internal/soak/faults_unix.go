@@ -30,7 +30,7 @@ func stolen(rnd *rand.Rand) {
 		defer func() { result <- nil }()
 	}
 	time.AfterFunc(lifetime(rnd)/4, stop)
-	took := errors.New("not yet")
+	var took error
 	if rnd.IntN(2) == 0 {
 		_, took = c.Process.Wait()
 	} else {
