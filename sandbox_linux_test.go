@@ -33,7 +33,7 @@ var sandboxes = map[string]struct {
 	}},
 	"no cgroup.kill": {false, func() error { // Linux 5.13; nothing else is opened so
 		return deny(true, []denial{{call: unix.SYS_OPENAT, errno: unix.ENOENT, arg: 2,
-			value: unix.O_WRONLY | unix.O_NOFOLLOW | unix.O_CLOEXEC}})
+			value: unix.O_WRONLY | unix.O_NOFOLLOW | unix.O_CLOEXEC | unix.O_LARGEFILE}})
 	}},
 	"read-only cgroups": {true, func() error {
 		return eachCgroupMount(func(dir string) error {
