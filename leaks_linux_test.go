@@ -43,6 +43,9 @@ func takeStock() stock {
 		}
 	}
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	if self, _ := os.Readlink("/proc/self"); self != strconv.Itoa(os.Getpid()) {
+		stats = nil // of another pid namespace
+	}
 	for _, path := range stats {
 		b, err := os.ReadFile(path)
 		if err != nil {
