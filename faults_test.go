@@ -40,7 +40,7 @@ func expectClean(t *testing.T) {
 	before, goroutines := takeStock(), goleak.IgnoreCurrent()
 	t.Cleanup(func() {
 		works()
-		if err := goleak.Find(goroutines); err != nil {
+		if err := leakedGoroutines(goroutines); err != nil {
 			t.Error(err)
 		}
 		for _, leak := range before.leaks() {

@@ -76,14 +76,12 @@ func takeStock() stock {
 // handle of a process that nobody waited for: what is left then is held by a
 // reference that should not exist.
 func (s stock) leaks() (leaks []string) {
-	for range 100 {
+	for end := time.Now().Add(stuck / 4); ; time.Sleep(20 * time.Millisecond) {
 		runtime.GC()
-		if leaks = s.compare(takeStock()); leaks == nil {
-			return nil
+		if leaks = s.compare(takeStock()); leaks == nil || time.Now().After(end) {
+			return leaks
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
-	return leaks
 }
 
 func (s stock) compare(now stock) (leaks []string) {
