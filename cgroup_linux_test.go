@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"example.com/xexec"
 )
@@ -20,7 +19,7 @@ func init() {
 // helperTree runs a tree and prints what kind it was, how it ended and how many
 // cgroups it has left.
 func helperTree([]string) int {
-	c := xexec.Command("sh", "-c", "sleep 50 & echo out")
+	c := xexec.Command("sh", "-c", "sleep 1000 & echo out")
 	c.SetTree(true)
 	out, err := c.Output()
 	fmt.Printf("%v %q %v\n", c.TreeKind(), out, err)
@@ -69,7 +68,6 @@ func TestOlderKernels(t *testing.T) {
 func TestTreeKindElsewhere(t *testing.T) {
 	t.Parallel()
 	needCgroup(t)
-	deadline(t, stuck)
 	kinds := map[string]xexec.TreeKind{"nothing": xexec.Cgroup}
 	for name := range sandboxes {
 		if strings.Contains(name, "clone3") || strings.Contains(name, "cgroup") {
@@ -79,6 +77,7 @@ func TestTreeKindElsewhere(t *testing.T) {
 	for name, kind := range kinds {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			deadline(t, stuck)
 			c := sandboxCmd(t, name, "tree")
 			out, err := c.CombinedOutput()
 			if want := fmt.Sprintf("%v %q <nil>\n", kind, "out\n"); string(out) != want || err != nil {
@@ -159,8 +158,8 @@ func TestEscapesFromTheProcessGroup(t *testing.T) {
 	tt := newTreeTest(t, xexec.Cgroup)
 
 	t.Run("leader exits", func(t *testing.T) {
-		c := tt.sh("setsid sleep 50 & setsid setsid sleep 50 & setsid sh -c 'sleep 50 & sleep 50 &' & echo out")
-		tt.within(2*time.Second, func() {
+		c := tt.sh("setsid sleep 1000 & setsid setsid sleep 1000 & setsid sh -c 'sleep 1000 & sleep 1000 &' & echo out")
+		tt.soon(func() {
 			if out, err := c.Output(); string(out) != "out\n" || err != nil {
 				t.Errorf("%q, %v", out, err)
 			}
@@ -189,7 +188,7 @@ func TestEscapesFromTheProcessGroup(t *testing.T) {
 	t.Run("without a cgroup", func(t *testing.T) {
 		// The limit that the documentation names.
 		gt := newTreeTest(t, xexec.ProcessGroup)
-		c := gt.sh("setsid sh -c 'echo ready; exec sleep 50' & wait")
+		c := gt.sh("setsid sh -c 'echo ready; exec sleep 1000' & wait")
 		gt.start(c)
 		eventually(t, "sleep runs", func() bool { return len(marked(gt.mark)) == 2 })
 		c.Stdout = nil
@@ -217,7 +216,7 @@ func TestCgroupsAreRemoved(t *testing.T) {
 		c.SetTree(true)
 		return c.Start()
 	}
-	c := xexec.Command("sleep", "50")
+	c := xexec.Command("sleep", "1000")
 	if err := start(c); err != nil || count() != 1 {
 		t.Errorf("%v, %d cgroups while one runs", err, count())
 	}

@@ -30,7 +30,7 @@ func reuse(pid int) (*exec.Cmd, error) {
 		if err := os.WriteFile("/proc/sys/kernel/ns_last_pid", []byte(strconv.Itoa(pid-1)), 0); err != nil {
 			return nil, err
 		}
-		c := exec.Command("sleep", "50")
+		c := exec.Command("sleep", "1000")
 		c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 		if err := c.Start(); err != nil {
 			return nil, err
@@ -95,7 +95,7 @@ func helperStrangers(args []string) int {
 	for i := range rounds {
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
-		c := xexec.CommandContext(ctx, "sh", "-c", "sleep 50 & sleep 0.00"+strconv.Itoa(i%10))
+		c := xexec.CommandContext(ctx, "sh", "-c", "sleep 1000 & sleep 0.00"+strconv.Itoa(i%10))
 		c.Cancel = c.Terminate
 		c.SetTree(true)
 		if err := c.Start(); err != nil {

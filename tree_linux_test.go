@@ -11,7 +11,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -117,12 +116,15 @@ func TestTreeEndsWithoutDescriptors(t *testing.T) {
 			}
 			c := tt.sh(politely(deaf))
 			tt.start(c)
-			ctx, cancel := context.WithTimeoutCause(t.Context(), 200*time.Millisecond, errCause)
-			defer cancel()
+			// The time is over when the leader has left politely, and the other not.
+			ctx, cancel := context.WithCancelCause(t.Context())
 			withoutDescriptors(func() {
+				var waiter sync.WaitGroup
+				waiter.Go(func() { waitForExit(t, c.Process.Pid); cancel(errCause) })
 				if err := c.Shutdown(ctx); err != errCause {
 					t.Errorf("Shutdown: %v", err)
 				}
+				waiter.Wait()
 			})
 			eventually(t, "nobody is left", func() bool { return marked(tt.mark) == nil })
 			if err := c.Wait(); err != nil { // the leader was polite

@@ -11,8 +11,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"example.com/xexec"
 )
 
 // raceRounds is how many trees TestForkingTreeFromManyGoroutines ends, of each kind.
@@ -28,7 +26,8 @@ func raceRounds() int {
 }
 
 // TestForkingTreeFromManyGoroutines ends trees of fifty processes that fork all
-// the time, in all ways at once.
+// the time, in all ways at once. (That no cgroup is left is seen at the end of the
+// run, when no other test has any.)
 func TestForkingTreeFromManyGoroutines(t *testing.T) {
 	const forkers = `
 		i=0
@@ -104,9 +103,6 @@ func TestForkingTreeFromManyGoroutines(t *testing.T) {
 				if t.Failed() {
 					return
 				}
-			}
-			if left := cgroups(cgroupDir(), os.Getpid()); kind == xexec.Cgroup && left != nil {
-				t.Errorf("left: %s", left)
 			}
 		})
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -106,12 +107,13 @@ func (t *treeTest) gone() {
 	}
 }
 
-// within fails if f takes longer than d.
-func (t *treeTest) within(d time.Duration, f func()) {
+// soon fails if f takes so long that it must have waited for what it must not:
+// those that sleep, or a deadline of stuck.
+func (t *treeTest) soon(f func()) {
 	t.Helper()
 	began := time.Now()
 	f()
-	if took := time.Since(began); took > d {
+	if took := time.Since(began); took > stuck/2 {
 		t.Errorf("it took %v", took)
 	}
 }
@@ -130,18 +132,23 @@ func politely(member string) string {
 }
 
 func TestTreeKeepsTimeouts(t *testing.T) {
-	shapes := []string{"sleep 50; true", "sleep 50 & wait", "(sleep 50)", "sleep 50 | cat"}
+	shapes := []string{"sleep 1000; true", "sleep 1000 & wait", "(sleep 1000)", "sleep 1000 | cat"}
 	eachTreeKind(t, func(t *treeTest) {
 		for _, shape := range shapes {
-			ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
-			defer cancel()
-			c := t.shContext(ctx, "echo so far; "+shape)
-			t.within(2*time.Second, func() {
+			// The time is over when the output is written.
+			ctx, cancel := context.WithCancelCause(context.Background())
+			c := t.shContext(ctx, "echo so far; echo ready >&2; "+shape)
+			w := newReadyWriter()
+			c.Stderr = w
+			t.soon(func() {
+				var waiter sync.WaitGroup
+				waiter.Go(func() { <-w.ready; cancel(errCause) })
 				out, err := c.Output()
 				var exit *exec.ExitError
-				if string(out) != "so far\n" || !errors.As(err, &exit) || c.Cause() != context.DeadlineExceeded {
+				if string(out) != "so far\n" || !errors.As(err, &exit) || c.Cause() != errCause {
 					t.Errorf("%s: %q, %v, %v", shape, out, err, c.Cause())
 				}
+				waiter.Wait()
 			})
 			t.gone()
 		}
@@ -152,10 +159,15 @@ func TestTreeKeepsTimeouts(t *testing.T) {
 func TestTimeoutsOfOSExec(t *testing.T) {
 	t.Parallel()
 	deadline(t, stuck)
-	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
-	defer cancel()
+	ctx, cancel := context.WithCancel(context.Background())
 	began := time.Now()
-	exec.CommandContext(ctx, "sh", "-c", "sleep 1 & wait").Output()
+	c := exec.CommandContext(ctx, "sh", "-c", "sleep 1 & echo ready >&2; wait")
+	w := newReadyWriter()
+	c.Stderr = w
+	var waiter sync.WaitGroup
+	waiter.Go(func() { <-w.ready; cancel() })
+	c.Output()
+	waiter.Wait()
 	if took := time.Since(began); took < 900*time.Millisecond {
 		t.Errorf("os/exec has ended it after %v", took)
 	}
@@ -163,15 +175,15 @@ func TestTimeoutsOfOSExec(t *testing.T) {
 
 func TestTreeEndsWithItsLeader(t *testing.T) {
 	eachTreeKind(t, func(t *treeTest) {
-		t.within(2*time.Second, func() {
-			out, err := t.sh("sleep 50 & echo out").Output()
+		t.soon(func() {
+			out, err := t.sh("sleep 1000 & echo out").Output()
 			if string(out) != "out\n" || err != nil {
 				t.Errorf("%q, %v", out, err)
 			}
 		})
 		t.gone()
 
-		c := t.sh("sleep 50 & sleep 50 & exit 3")
+		c := t.sh("sleep 1000 & sleep 1000 & exit 3")
 		if err := c.Run(); c.ProcessState.ExitCode() != 3 {
 			t.Error(err)
 		}
@@ -240,7 +252,7 @@ func TestShutdownOfTree(t *testing.T) {
 			eachTreeKind(t, func(t *treeTest) {
 				c := t.sh(test.script)
 				w := t.start(c)
-				t.within(5*time.Second, func() {
+				t.soon(func() {
 					if err := c.Shutdown(after(test.grace)); err != test.want {
 						t.Errorf("Shutdown: %v, want %v", err, test.want)
 					}
@@ -262,9 +274,12 @@ func TestShutdownOfTree(t *testing.T) {
 }
 
 func TestCancelOfTree(t *testing.T) {
-	for _, test := range []struct{ name, script, output string }{
-		{"polite", politely(polite), "ready\nclean\n"},
-		{"deaf", politely(deaf), "ready\n"},
+	for _, test := range []struct {
+		name, script, output string
+		delay                time.Duration
+	}{
+		{"polite", politely(polite), "ready\nclean\n", stuck},
+		{"deaf", politely(deaf), "ready\n", 600 * time.Millisecond},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			eachTreeKind(t, func(t *treeTest) {
@@ -272,10 +287,10 @@ func TestCancelOfTree(t *testing.T) {
 				defer cancel()
 				c := t.shContext(ctx, test.script)
 				c.Cancel = c.Terminate
-				c.WaitDelay = 600 * time.Millisecond
+				c.WaitDelay = test.delay
 				w := t.start(c)
 				cancel()
-				t.within(5*time.Second, func() {
+				t.soon(func() {
 					if err := c.Wait(); err != context.Canceled || c.Cause() != context.Canceled {
 						t.Errorf("Wait: %v, cause %v", err, c.Cause())
 					}
@@ -312,7 +327,7 @@ func TestTerminateOfTreeWithoutDeadline(t *testing.T) {
 		if err := c.WaitContext(ctx); err != context.DeadlineExceeded {
 			t.Errorf("WaitContext: %v", err)
 		}
-		t.within(time.Second, func() { // it does not block in between either
+		t.soon(func() { // it does not block in between either
 			if done, err := c.TryWait(); done || err != nil {
 				t.Errorf("TryWait: %v, %v", done, err)
 			}
@@ -326,7 +341,7 @@ func TestTerminateOfTreeWithoutDeadline(t *testing.T) {
 		if err := c.Kill(); err != nil {
 			t.Errorf("Kill with a dead leader: %v", err)
 		}
-		t.within(time.Second, func() {
+		t.soon(func() {
 			if err := c.Wait(); err != nil {
 				t.Errorf("Wait: %v", err)
 			}
@@ -341,12 +356,10 @@ func TestTerminateOfTreeWithoutDeadline(t *testing.T) {
 // caller's back, and the rest can still be killed.
 func TestSignalWhenOnlyTheRestIsLeft(t *testing.T) {
 	eachTreeKind(t, func(t *treeTest) {
-		c := t.sh("sleep 50 & echo ready")
+		c := t.sh("sleep 1000 & echo ready")
 		t.start(c)
 		eventually(t, "the leader exits", func() bool { return zombie(c.Pid()) })
-		if n := len(marked(t.mark)); n != 1 {
-			t.Errorf("%d processes are alive", n)
-		}
+		eventually(t, "the rest is alive", func() bool { return len(marked(t.mark)) == 1 }) // it may be in its exec
 		if err := c.Signal(syscall.Signal(0)); err != nil {
 			t.Errorf("Signal: %v", err)
 		}
@@ -366,7 +379,7 @@ func TestSignalWhenOnlyTheRestIsLeft(t *testing.T) {
 func TestContextEndsWhenOnlyTheRestIsLeft(t *testing.T) {
 	eachTreeKind(t, func(t *treeTest) {
 		ctx, cancel := context.WithCancel(context.Background())
-		c := t.shContext(ctx, "sleep 50 & echo ready")
+		c := t.shContext(ctx, "sleep 1000 & echo ready")
 		t.start(c)
 		eventually(t, "the leader exits", func() bool { return zombie(c.Pid()) })
 		cancel()
@@ -379,14 +392,14 @@ func TestContextEndsWhenOnlyTheRestIsLeft(t *testing.T) {
 
 func TestStoppedTreeCanBeTerminated(t *testing.T) {
 	eachTreeKind(t, func(t *treeTest) {
-		c := t.sh(`sleep 50 & trap 'exit 0' TERM; echo ready; while :; do sleep 0.01; done`)
+		c := t.sh(`sleep 1000 & trap 'exit 0' TERM; echo ready; while :; do sleep 0.01; done`)
 		t.start(c)
 		if err := c.Signal(syscall.SIGSTOP); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), stuck)
 		defer cancel()
-		t.within(2*time.Second, func() {
+		t.soon(func() {
 			if err := c.Shutdown(ctx); err != nil {
 				t.Errorf("Shutdown: %v", err)
 			}
@@ -404,7 +417,7 @@ func TestCancelThatAsksTheLeaderOnly(t *testing.T) {
 		c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) }
 		t.start(c)
 		cancel()
-		t.within(2*time.Second, func() {
+		t.soon(func() {
 			if err := c.Wait(); err != context.Canceled {
 				t.Errorf("Wait: %v", err)
 			}
@@ -433,7 +446,7 @@ func TestTreeAndSysProcAttr(t *testing.T) {
 	}
 	for _, attr := range []*syscall.SysProcAttr{nil, {}, {Setpgid: true}, {Setsid: true}} {
 		tt := newTreeTest(t, xexec.NoTree)
-		c := tt.sh("sleep 50 & echo out")
+		c := tt.sh("sleep 1000 & echo out")
 		c.SysProcAttr = attr
 		before := fmt.Sprint(attr)
 		if out, err := c.Output(); string(out) != "out\n" || err != nil {
@@ -459,7 +472,7 @@ func TestAdoptedTree(t *testing.T) {
 		{&syscall.SysProcAttr{Setsid: true}, xexec.ProcessGroup},
 	} {
 		tt := newTreeTest(t, test.want)
-		script := "sleep 50 & echo out; exit 3"
+		script := "sleep 1000 & echo out; exit 3"
 		if test.want == xexec.NoTree {
 			script = "echo out; exit 3"
 		}
@@ -473,7 +486,7 @@ func TestAdoptedTree(t *testing.T) {
 		if got := c.TreeKind(); got != test.want {
 			t.Errorf("TreeKind is %v, want %v", got, test.want)
 		}
-		tt.within(2*time.Second, func() {
+		tt.soon(func() {
 			if err := c.Wait(); out.String() != "out\n" || c.ProcessState.ExitCode() != 3 {
 				t.Errorf("%q, %v", out.String(), err)
 			}
