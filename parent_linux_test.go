@@ -22,7 +22,7 @@ func init() {
 // helperParent starts a command that is to die with it, says so, and waits to be
 // killed.
 func helperParent(args []string) int {
-	c := xexec.Command("sleep", "50")
+	c := xexec.Command("sleep", "1000")
 	c.SetKillOnParentExit(true)
 	c.SetTree(args[0] == "tree")
 	if err := c.Start(); err != nil {
@@ -56,7 +56,7 @@ func TestKillOnParentExit(t *testing.T) {
 			}
 			parent.Process.Kill()
 			parent.Wait()
-			for end := time.Now().Add(time.Second); alive(pid); time.Sleep(time.Millisecond) {
+			for end := time.Now().Add(stuck / 2); alive(pid); time.Sleep(time.Millisecond) {
 				if time.Now().After(end) {
 					t.Error("the child lives on")
 					syscall.Kill(pid, syscall.SIGKILL)
@@ -77,12 +77,14 @@ func TestKillOnParentExitSparesChildrenOfThreads(t *testing.T) {
 	t.Parallel()
 	deadline(t, stuck)
 	const n = 20
-	dead := func(prepare func(*xexec.Cmd)) (dead int) {
+	// dead says how many of n commands have died with the threads that have started
+	// them, as long as there are so many as is expected, and at once if none is.
+	dead := func(expected int, prepare func(*xexec.Cmd)) (dead int) {
 		cmds := make([]*xexec.Cmd, n)
 		var threads sync.WaitGroup
 		var tids [n]int
 		for i := range n {
-			c := xexec.Command("sleep", "50")
+			c := xexec.Command("sleep", "1000")
 			prepare(c)
 			cmds[i] = c
 			threads.Go(func() {
@@ -100,20 +102,31 @@ func TestKillOnParentExitSparesChildrenOfThreads(t *testing.T) {
 				return unix.Tgkill(os.Getpid(), tid, 0) == syscall.ESRCH
 			})
 		}
-		for _, c := range cmds {
-			if c.Kill() != nil {
-				dead++
+		// The signal has been sent by now. Its receiver may still have to get a
+		// processor to die on.
+		for end := time.Now().Add(stuck / 4); ; time.Sleep(time.Millisecond) {
+			dead = 0
+			for _, c := range cmds {
+				if c.Signal(syscall.Signal(0)) != nil {
+					dead++
+				}
 			}
+			if dead >= expected || time.Now().After(end) {
+				break
+			}
+		}
+		for _, c := range cmds {
+			c.Kill()
 			c.Wait()
 		}
 		return dead
 	}
-	if n := dead(func(c *xexec.Cmd) { c.SetKillOnParentExit(true) }); n != 0 {
-		t.Errorf("%d are dead", n)
-	}
 	// The test can fail: this is what Pdeathsig alone does.
-	if got := dead(func(c *xexec.Cmd) { c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }); got < n/2 {
+	if got := dead(n/2, func(c *xexec.Cmd) { c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }); got < n/2 {
 		t.Errorf("of %d with Pdeathsig, only %d are dead", n, got)
+	}
+	if n := dead(0, func(c *xexec.Cmd) { c.SetKillOnParentExit(true) }); n != 0 {
+		t.Errorf("%d are dead", n)
 	}
 }
 
