@@ -6,6 +6,7 @@ import (
 	"errors"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,6 +24,18 @@ func isBoth(t *testing.T, what string, err error, ctx context.Context) {
 	if err != nil && !strings.Contains(err.Error(), exit.Error()) {
 		t.Errorf("%s: %v does not tell how the command ended", what, err)
 	}
+}
+
+// cancelWhenStarted calls cancel with errCause once c has been started.
+func cancelWhenStarted(t *testing.T, c *xexec.Cmd, cancel context.CancelCauseFunc) {
+	var waiter sync.WaitGroup
+	waiter.Go(func() {
+		for c.Pid() == 0 && t.Context().Err() == nil {
+			time.Sleep(time.Millisecond)
+		}
+		cancel(errCause)
+	})
+	t.Cleanup(waiter.Wait)
 }
 
 // A contextMethod starts the command with a context and waits for it.
@@ -53,8 +66,8 @@ func TestContextMethods(t *testing.T) {
 			if _, err := c.StdinPipe(); err != nil { // it would be there for ever
 				t.Fatal(err)
 			}
-			ctx, cancel := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, errCause)
-			defer cancel()
+			ctx, cancel := context.WithCancelCause(t.Context())
+			cancelWhenStarted(t, c, cancel)
 			isBoth(t, "ended by its context", run(c, ctx), ctx)
 			if c.Cause() != errCause {
 				t.Errorf("Cause: %v", c.Cause())
@@ -119,12 +132,12 @@ func TestTwoContexts(t *testing.T) {
 // With plain Run and Wait, the error is os/exec's, and Cause tells the reason.
 func TestCause(t *testing.T) {
 	deadline(t, stuck)
-	ctx, cancel := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, errCause)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(t.Context())
 	c := helperCmdContext(ctx, t, "serve", "0")
 	if _, err := c.StdinPipe(); err != nil {
 		t.Fatal(err)
 	}
+	cancelWhenStarted(t, c, cancel)
 	err := c.Run()
 	if _, ok := err.(*xexec.ExitError); !ok || errors.Is(err, errCause) {
 		t.Errorf("Run: %v, want the plain *ExitError", err)
@@ -213,8 +226,9 @@ func TestNoGoroutineWatchesAContext(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := runtime.NumGoroutine(); n > before {
-		t.Errorf("%d goroutines for 100 commands that nobody waits for", n-before)
+	// One or two may be the runtime's, which runs a cleanup.
+	if n := runtime.NumGoroutine() - before; n > len(cmds)/10 {
+		t.Errorf("%d goroutines for 100 commands that nobody waits for", n)
 	}
 	cancel()
 	for _, c := range cmds {

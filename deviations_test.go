@@ -187,9 +187,9 @@ func TestStdoutPipeHasTheMethodsOfAFile(t *testing.T) {
 // Deviation 4. Not parallel: it counts goroutines.
 func TestContextOfCommandNobodyWaitsForLeaksNoGoroutine(t *testing.T) {
 	const commands = 20
-	run := func(p execPackage) (started, cancelled int) {
+	run := func(p execPackage, expected int) (started, cancelled int) {
 		deadline(t, stuck)
-		if n := packageGoroutines(); n != 0 {
+		if n := packageGoroutines(0); n != 0 {
 			t.Fatalf("%d goroutines at the start:\n%s", n, stacks())
 		}
 		ctx, cancel := context.WithCancel(t.Context())
@@ -207,27 +207,27 @@ func TestContextOfCommandNobodyWaitsForLeaksNoGoroutine(t *testing.T) {
 			}
 			list = append(list, c)
 		}
-		started = packageGoroutines()
+		started = packageGoroutines(expected)
 		cancel()
-		cancelled = packageGoroutines()
+		cancelled = packageGoroutines(expected)
 		for _, c := range list {
 			c.Wait()
 		}
 		return started, cancelled
 	}
-	if started, cancelled := run(stdPackage); started < commands || cancelled < commands {
+	if started, cancelled := run(stdPackage, commands); started < commands || cancelled < commands {
 		t.Errorf("os/exec leaves %d goroutines for %d commands, %d when the context has ended", started, commands, cancelled)
 	}
-	if started, cancelled := run(xPackage); started > 0 || cancelled > 0 {
+	if started, cancelled := run(xPackage, 0); started > 0 || cancelled > 0 {
 		t.Errorf("%d goroutines for %d commands, %d when the context has ended", started, commands, cancelled)
 	}
 }
 
-// packageGoroutines counts the goroutines that either package is in, or has started,
-// and gives those time that are about to end. The one that forks the commands of
-// SetKillOnParentExit stays.
-func packageGoroutines() (n int) {
-	for range 50 {
+// packageGoroutines counts the goroutines that either package is in, or has started.
+// If there are more than expected, it gives those time that are about to end. The
+// one that forks the commands of SetKillOnParentExit stays.
+func packageGoroutines(expected int) (n int) {
+	for end := time.Now().Add(stuck / 4); ; time.Sleep(10 * time.Millisecond) {
 		n = 0
 		for g := range strings.SplitSeq(stacks(), "\n\n") {
 			ours := strings.Contains(g, "os/exec.") || strings.Contains(g, "example.com/xexec.")
@@ -235,12 +235,10 @@ func packageGoroutines() (n int) {
 				n++
 			}
 		}
-		if n == 0 {
-			break
+		if n <= expected || time.Now().After(end) {
+			return n
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
-	return n
 }
 
 func stacks() string {
