@@ -138,7 +138,9 @@ func helperCat(args []string) int {
 }
 
 // helperSay writes arguments of the form o:text and e:text to its output and
-// error output, and exits with the code in one of the form x:code.
+// error output, and exits with the code in one of the form x:code. At r: it waits
+// for a byte of its input, or the end; at d: until what it has written was read,
+// where it can find that out.
 func helperSay(args []string) (code int) {
 	for _, arg := range args {
 		switch text := arg[2:]; arg[:2] {
@@ -146,6 +148,11 @@ func helperSay(args []string) (code int) {
 			io.WriteString(os.Stdout, text)
 		case "e:":
 			io.WriteString(os.Stderr, text)
+		case "r:":
+			os.Stdin.Read(make([]byte, 1))
+		case "d:":
+			awaitReader(os.Stdout)
+			awaitReader(os.Stderr)
 		case "x:":
 			code = atoi(text)
 		}

@@ -1,7 +1,6 @@
 package xexec_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -268,8 +267,8 @@ var contextCases = []diffCase{
 	}},
 }
 
-// Of the two delays, the output of a child that has ended is read in the
-// shorter, and a child that was asked to end does so in the longer.
+// Of the two delays, the shorter only has to expire. In the longer, it must be
+// seen that a child has ended: one that has closed its files before the delay began.
 const (
 	short = 100 * time.Millisecond
 	long  = 2 * time.Second
@@ -292,31 +291,39 @@ var delayCases = []diffCase{
 		r.output(c)
 	}},
 	{"a held pipe, exit 0", "exec: WaitDelay expired before I/O complete", func(r *report, p execPackage) {
-		c, out := holding(r.Context(), r, p, "say", "o:some")
-		r.run(c)
+		c, out := holding(r.Context(), r, p, "say", "o:some", "r:")
+		runUntil(r, c, func() { <-out.ready })
 		r.note("output", out)
 	}},
 	{"a held pipe, exit 3", "exit status 3", func(r *report, p execPackage) {
-		c, out := holding(r.Context(), r, p, "say", "o:some", "x:3")
-		r.run(c)
+		c, out := holding(r.Context(), r, p, "say", "o:some", "r:", "x:3")
+		runUntil(r, c, func() { <-out.ready })
 		r.note("output", out)
 	}},
 	{"a held pipe, Output", "output: \"some\"", func(r *report, p execPackage) {
-		c, _ := holding(r.Context(), r, p, "say", "o:some", "e:other", "x:3")
+		c, _ := holding(r.Context(), r, p, "say", "o:some", "e:other", "d:", "x:3")
 		c.std().Stdout = nil
 		r.output(c)
 	}},
 	{"a held pipe, without context", "exec: WaitDelay expired before I/O complete", func(r *report, p execPackage) {
-		c := p.helper(r, "hold", holderAddr(r), "say", "e:some")
-		var err bytes.Buffer
-		c.std().Stderr, c.std().WaitDelay = &err, short
-		r.run(c)
-		r.note("error output", err.String())
+		c := p.helper(r, "hold", holderAddr(r), "say", "e:some", "r:")
+		err := newReadyWriter()
+		c.std().Stderr, c.std().WaitDelay = err, short
+		runUntil(r, c, func() { <-err.ready })
+		r.note("error output", err)
 	}},
 	{"a held pipe and a failing writer", errBroken.Error(), func(r *report, p execPackage) {
-		c, _ := holding(r.Context(), r, p, "say", "o:some")
-		c.std().Stdout = &failingWriter{}
-		r.run(c)
+		c, _ := holding(r.Context(), r, p, "say", "o:some", "r:")
+		writer := make(chan string, 1)
+		c.std().Stdout = writerFunc(func([]byte) (int, error) {
+			writer <- goroutineName()
+			return 0, errBroken
+		})
+		runUntil(r, c, func() { // the error is known
+			for name := <-writer; strings.Contains(stacks(), name); {
+				time.Sleep(time.Millisecond)
+			}
+		})
 	}},
 	{"a held pipe, cancelled", "signal: killed", heldAndCancelled(nil)},
 	{"a held pipe, no Cancel", "signal: killed", heldAndCancelled(func(c *exec.Cmd, _ func()) { c.Cancel = nil })},
@@ -337,17 +344,33 @@ var delayCases = []diffCase{
 	})},
 }
 
+// runUntil runs a command that ends when its input does, which is after f.
+func runUntil(r *report, c command, f func()) {
+	in, err := c.StdinPipe()
+	r.err("StdinPipe", err)
+	if r.start(c) {
+		f()
+		r.err("Close", in.Close())
+		r.wait(c)
+	}
+}
+
 // heldAndCancelled is a case in which the context ends while the command runs,
 // and what it leaves behind holds the pipe.
 func heldAndCancelled(set func(c *exec.Cmd, finish func())) func(r *report, p execPackage) {
 	return func(r *report, p execPackage) {
 		ctx, cancel := context.WithCancel(r.Context())
 		defer cancel()
-		c, out := holding(ctx, r, p, "serve", "0")
+		c, out := holding(ctx, r, p, "say", "o:ready", "r:")
 		in, err := c.StdinPipe()
 		r.err("StdinPipe", err)
 		if set != nil {
-			set(c.std(), func() { in.Close() })
+			set(c.std(), func() {
+				// Nobody reads any more when the child is about to be dead.
+				for err := error(nil); err == nil; time.Sleep(time.Millisecond) {
+					_, err = in.Write([]byte("x"))
+				}
+			})
 		}
 		if r.start(c) {
 			<-out.ready
