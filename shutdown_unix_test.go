@@ -281,7 +281,16 @@ func TestShutdownWithHeldOutput(t *testing.T) {
 	deadline(t, stuck)
 	c := helperCmd(t, "hold", holderAddr(t), "stoppable")
 	startReady(t, xCommand{c})
-	if err := c.Shutdown(after(t, 100*time.Millisecond)); err != nil {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	var waiter sync.WaitGroup
+	waiter.Go(func() {
+		defer cancel(errCause)
+		for end := time.Now().Add(stuck / 2); c.Signal(syscall.Signal(0)) == nil && time.Now().Before(end); {
+			time.Sleep(time.Millisecond)
+		}
+	})
+	defer waiter.Wait()
+	if err := c.Shutdown(ctx); err != nil {
 		t.Errorf("Shutdown: %v", err)
 	}
 	if err := c.Kill(); err != os.ErrProcessDone {
