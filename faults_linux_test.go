@@ -93,7 +93,8 @@ func TestTooManyOpenFilesAtEveryStep(t *testing.T) {
 				if !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.EBADF) || c.Process != nil {
 					t.Errorf("with %d: %v, Process %v", limit, err, c.Process)
 				}
-				if n := descriptors(); n != before {
+				// (The collector may have closed some of earlier tests.)
+				if n := descriptors(); n > before {
 					t.Fatalf("with %d: %d descriptors, %d before", limit, n, before)
 				}
 				if limit > before+40 {

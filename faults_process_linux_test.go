@@ -8,8 +8,10 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -40,7 +42,7 @@ func init() {
 func helperFault(args []string) int {
 	before, goroutines := takeStock(), goleak.IgnoreCurrent()
 	processFaults[args[0]]()
-	if err := goleak.Find(goroutines); err != nil {
+	if err := leakedGoroutines(goroutines); err != nil {
 		fmt.Println(err)
 	}
 	for _, leak := range before.leaks() {
@@ -173,13 +175,17 @@ func TestNoMoreProcesses(t *testing.T) {
 func faultNoMoreProcesses() {
 	// Nobody else's processes count, and root's are not limited.
 	const uid = 54321
-	idle := make(chan struct{})
+	var locked, idle sync.WaitGroup
+	locked.Add(8)
 	for range 8 { // threads that the runtime may need while there are no more
-		go func() { unix.Nanosleep(&unix.Timespec{Nsec: 1e6}, nil); idle <- struct{}{} }()
+		idle.Go(func() {
+			runtime.LockOSThread()
+			locked.Done()
+			locked.Wait() // so there is one for each
+			runtime.UnlockOSThread()
+		})
 	}
-	for range 8 {
-		<-idle
-	}
+	idle.Wait()
 	if err := syscall.Setuid(uid); err != nil {
 		fmt.Println("skip:", err)
 		return

@@ -56,7 +56,8 @@ func TestRandomCommandsBehaveAsUnderOsExec(t *testing.T) {
 	if testing.Short() || os.Getenv(withoutEnv) != "" {
 		cases /= 8
 	}
-	// On a machine that has much else to do, those that come first must do.
+	// On a machine that has much else to do, those that come first must do. These are
+	// tried, however long it takes.
 	enough := 30 * time.Second
 	if os.Getenv(randomEnv) != "" {
 		enough = time.Hour
@@ -70,7 +71,7 @@ func TestRandomCommandsBehaveAsUnderOsExec(t *testing.T) {
 		all.Go(func() {
 			for {
 				i := int(next.Add(1)) - 1
-				if i >= cases || t.Failed() || time.Since(started) > enough {
+				if i >= cases || t.Failed() || i >= cases/8 && time.Since(started) > enough {
 					return
 				}
 				ran.Add(1)
@@ -82,9 +83,6 @@ func TestRandomCommandsBehaveAsUnderOsExec(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if ran.Load() < int64(cases)/8 && !t.Failed() {
-		t.Errorf("no more than %d of %d cases in %v", ran.Load(), cases, enough)
-	}
 	t.Logf("%d of %d cases in %v", ran.Load(), cases, time.Since(started).Round(time.Second))
 	for _, name := range deviationNames {
 		n, ok := accepted.Load(name)
