@@ -229,7 +229,11 @@ func TestJobShutdown(t *testing.T) {
 	c := helperCmd(t, "interruptible")
 	c.SetTree(true)
 	startReady(t, xCommand{c})
-	ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
+	grace := stuck
+	if wine() {
+		grace = 500 * time.Millisecond
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	err := c.Shutdown(ctx)
 	if wine() {
@@ -373,7 +377,7 @@ func TestKillOnParentExit(t *testing.T) {
 			parent.Kill()
 			parent.Wait()
 			// The leader is the last to have printed its id.
-			if !hasEnded(t, f.handles[familySize-1], time.Second) {
+			if !hasEnded(t, f.handles[familySize-1], stuck/2) {
 				t.Error("the leader lives on")
 			}
 			eventually(t, "the right number is alive", func() bool { return f.alive() == test.alive })
