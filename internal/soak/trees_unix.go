@@ -105,6 +105,10 @@ func startFamily(rnd *rand.Rand, ctx context.Context, end string) (c *xexec.Cmd,
 // has returned.
 func expectNobody(what string, c *xexec.Cmd, mark *os.File) {
 	defer mark.Close()
+	// Another command's child that has been forked beside this one has the mark, too,
+	// until its exec.
+	syscall.ForkLock.Lock()
+	defer syscall.ForkLock.Unlock()
 	conn, err := mark.SyscallConn()
 	if err != nil {
 		fail("%s: %v", what, err)

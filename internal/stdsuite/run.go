@@ -13,8 +13,9 @@ import (
 	"time"
 )
 
-// timeout is for one run of all the tests, which takes seconds.
-const timeout = 3 * time.Minute
+// timeout is for one run of all the tests, which takes seconds where there is
+// nothing else to do.
+const timeout = 15 * time.Minute
 
 // A Result is what one run of the tests says.
 type Result struct {
