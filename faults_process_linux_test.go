@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -221,7 +222,7 @@ func helperOrphan(args []string) int {
 }
 
 // The program is the first process of its pid name space, and reaps what its
-// children leave behind: by looking first whose it is.
+// children leave behind while others wait for them: by looking first whose it is.
 func TestFirstProcessOfItsNameSpace(t *testing.T) {
 	needHelper(t, "orphan")
 	runFault(t, "reaper of orphans", &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS})
@@ -241,24 +242,43 @@ func faultReaperOfOrphans() {
 		return
 	}
 	sayIfNot(os.Getpid() == 1, "pid %d", os.Getpid())
-	commands := make(chan *xexec.Cmd)
-	results := make(chan error)
-	for range 4 {
-		go func() {
-			for c := range commands {
-				results <- c.Wait()
-			}
-		}()
-	}
+	var starting sync.Mutex // not held, each child is known to be a command, or is an orphan
+	commands := make(map[string]bool)
+	over, reaped := make(chan struct{}), make(chan int)
 	go func() {
-		defer close(commands)
+		for orphans := 0; ; {
+			err := unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED|unix.WNOWAIT, nil)
+			starting.Lock()
+			for child, what := range takeStock().children {
+				if strings.HasSuffix(what, "state Z") && !commands[child] {
+					syscall.Wait4(atoi(child), nil, 0, nil)
+					orphans++
+				}
+			}
+			starting.Unlock()
+			select {
+			case <-over:
+				if err == unix.ECHILD {
+					reaped <- orphans
+					return
+				}
+			default:
+			}
+		}
+	}()
+	results := make(chan error)
+	go func() {
 		for i := range 40 {
 			c := selfCmd("orphan", strconv.Itoa(i%3))
-			if err := c.Start(); err != nil {
+			starting.Lock()
+			err := c.Start()
+			commands[strconv.Itoa(c.Pid())] = true
+			starting.Unlock()
+			if err != nil {
 				results <- err
 				continue
 			}
-			commands <- c
+			go func() { results <- c.Wait() }()
 		}
 	}()
 	var codes [3]int
@@ -276,18 +296,8 @@ func faultReaperOfOrphans() {
 		codes[code]++
 	}
 	sayIfNot(codes == [3]int{14, 13, 13}, "exit codes %v", codes)
-	// All commands are waited for: what is left to reap are the orphans.
-	orphans := 0
-	for {
-		_, err := unix.Wait4(-1, nil, 0, nil)
-		if err == unix.EINTR {
-			continue
-		}
-		if err != nil {
-			break
-		}
-		orphans++
-	}
+	close(over)
+	orphans := <-reaped
 	sayIfNot(orphans == 40, "%d orphans reaped", orphans)
 }
 
