@@ -360,7 +360,11 @@ func TestTreeWithTheProcOfAnotherNameSpace(t *testing.T) {
 }
 
 func faultForeignProc() {
-	for _, script := range []string{"exit 3", "sleep 1000 & exit 3"} {
+	for _, script := range []string{
+		"exit 3",
+		"sleep 1000 & exit 3",
+		"trap 'exit 3' TERM; (trap '' TERM; exec sleep 1000) & echo ready; wait", // is terminated
+	} {
 		c := xexec.Command("/bin/sh", "-c", script)
 		c.SetTree(true)
 		if dir := cgroupDir(); dir != "" {
@@ -372,8 +376,20 @@ func faultForeignProc() {
 			defer f.Close()
 			c.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(f.Fd())}
 		}
-		out, err := c.Output() // when nobody has it any more
+		out := newReadyWriter()
+		c.Stdout = out
+		if err := c.Start(); err != nil {
+			fmt.Println(err)
+			return
+		}
 		sayIfNot(c.TreeKind() == xexec.ProcessGroup, "%v", c.TreeKind())
-		sayIfNot(err != nil && err.Error() == "exit status 3", "%s: %v %s", script, err, out)
+		if strings.Contains(script, "ready") {
+			<-out.ready
+			if err := c.Terminate(); err != nil {
+				fmt.Println("Terminate:", err)
+			}
+		}
+		err := c.Wait() // returns when nobody has the output any more
+		sayIfNot(err != nil && err.Error() == "exit status 3", "%s: %v", script, err)
 	}
 }
