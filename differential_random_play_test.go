@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -178,7 +177,7 @@ func (f *performance) startReading(when string, readers *sync.WaitGroup) {
 			readers.Go(func() {
 				b := make([]byte, 1)
 				n, _ := io.ReadFull(r.from, b)
-				f.read[i], f.readErr[i] = b[:n], "then "+describe(closeForAll(r.from))
+				f.read[i], f.readErr[i] = b[:n], "then "+describe(r.from.Close())
 			})
 		}
 	}
@@ -224,21 +223,13 @@ func (f *performance) releaseStuck() {
 	})
 }
 
-// closeForAll closes a descriptor when no child is between fork and exec, which
-// would have it for a moment longer.
-func closeForAll(c io.Closer) error {
-	syscall.ForkLock.RLock()
-	defer syscall.ForkLock.RUnlock()
-	return c.Close()
-}
-
 // directReady goes on when the child is ready.
 func (f *performance) directReady() {
 	if f.out != nil && f.outReading == "early" {
-		f.noteErr("Close", closeForAll(f.out))
+		f.noteErr("Close", f.out.Close())
 	}
 	if f.err != nil && f.errReading == "early" {
-		f.noteErr("Close", closeForAll(f.err))
+		f.noteErr("Close", f.err.Close())
 	}
 	if f.plan.ctx == "running" {
 		if f.deadline {
