@@ -58,10 +58,19 @@ func family(args []string) int {
 
 // cgroups reports whether a tree cannot be left with setsid here.
 var cgroups = sync.OnceValue(func() bool {
-	c := xexec.Command(exe, childArg, "linger", "0")
+	c := command("serve", "0")
 	c.SetTree(true)
-	c.Run()
-	return c.TreeKind() == xexec.Cgroup
+	in, err := c.StdinPipe()
+	if err != nil || !begin(c) {
+		return false
+	}
+	inCgroup := c.TreeKind() == xexec.Cgroup
+	if inCgroup && takeStock().cgroups == 0 {
+		fail("the stock does not show the cgroups")
+	}
+	in.Close()
+	finished("cgroups", c, c.Wait())
+	return inCgroup
 })
 
 // startFamily starts a tree, which is complete when startFamily returns. The mark
