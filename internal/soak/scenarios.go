@@ -41,16 +41,33 @@ var scenarios = []scenario{
 
 var errCause = errors.New("the soak's cause")
 
-var sizes = []int{0, 1, 4096, 65536, 65537, 1 << 20}
+// begin starts a command, unless a pipe could not be made for it, and reports
+// whether it was started.
+func begin(what string, c *xexec.Cmd, pipeErrs ...error) bool {
+	spoil(c, pipeErrs...)
+	return begun(what, c, c.Start())
+}
 
-// begin starts a command that must start.
-func begin(c *xexec.Cmd) bool {
-	if err := c.Start(); err != nil {
-		fail("Start: %v", err)
-		return false
+// spoil makes the start of a command fail, and thereby close its pipes, if one of
+// them could not be made.
+func spoil(c *xexec.Cmd, pipeErrs ...error) {
+	if err := errors.Join(pipeErrs...); err != nil {
+		c.Err = err
 	}
-	started.Add(1)
-	return true
+}
+
+// begun reports whether a command was started, which must not fail, save for
+// want of what this system does not have.
+func begun(what string, c *xexec.Cmd, err error) bool {
+	switch {
+	case c.Process != nil:
+		started.Add(1)
+		return true
+	case errors.Is(err, errors.ErrUnsupported):
+	default:
+		fail("%s: Start: %v", what, err)
+	}
+	return false
 }
 
 // finished checks that a command is over, in every way.
@@ -77,12 +94,12 @@ func lifetime(rnd *rand.Rand) time.Duration {
 	return time.Duration(rnd.IntN(4000)) * time.Millisecond
 }
 
-// startServing starts a command that ends with the code when stop is called.
-func startServing(code int) (c *xexec.Cmd, stop func()) {
+// startServing starts a command that ends with the code when stop is called. It
+// returns nil if that failed.
+func startServing(what string, code int) (c *xexec.Cmd, stop func()) {
 	c = command("serve", strconv.Itoa(code))
 	in, err := c.StdinPipe()
-	if err != nil || !begin(c) {
-		fail("StdinPipe: %v", err)
+	if !begin(what, c, err) {
 		return nil, nil
 	}
 	return c, func() { in.Close() }
@@ -98,7 +115,7 @@ func expectCode(what string, err error, code int) {
 
 func served(rnd *rand.Rand) {
 	code := rnd.IntN(3)
-	c, stop := startServing(code)
+	c, stop := startServing("served", code)
 	if c == nil {
 		return
 	}
@@ -110,7 +127,7 @@ func served(rnd *rand.Rand) {
 }
 
 func shared(rnd *rand.Rand) {
-	c, stop := startServing(5)
+	c, stop := startServing("shared", 5)
 	if c == nil {
 		return
 	}
@@ -156,7 +173,7 @@ func shared(rnd *rand.Rand) {
 }
 
 func signalled(rnd *rand.Rand) {
-	c, _ := startServing(0)
+	c, _ := startServing("signalled", 0)
 	if c == nil {
 		return
 	}
@@ -175,8 +192,7 @@ func shutDown(rnd *rand.Rand) {
 	delay := rnd.IntN(60)
 	c := command("trap", strconv.Itoa(delay))
 	out, err := c.StdoutPipe()
-	if err != nil || !begin(c) {
-		fail("shut down: %v", err)
+	if !begin("shut down", c, err) {
 		return
 	}
 	out.Read(make([]byte, 10)) // it listens
@@ -210,14 +226,11 @@ func cancelled(rnd *rand.Rand) {
 	c := command("serve", "0")
 	c.Stdin = blocked{ctx}
 	c.WaitDelay = time.Minute
-	if err := c.StartContext(ctx); err != nil {
-		if !errors.Is(err, errCause) {
-			fail("StartContext: %v", err)
-		}
+	err := c.StartContext(ctx)
+	if errors.Is(err, errCause) || !begun("cancelled", c, err) {
 		return
 	}
-	started.Add(1)
-	err := c.Wait()
+	err = c.Wait()
 	killed.Add(1)
 	// Its input may also have ended it in time.
 	if err != nil && (!errors.Is(err, errCause) || !errors.Is(err, context.DeadlineExceeded)) || c.Cause() == nil && err != nil {
@@ -239,7 +252,7 @@ func missing(*rand.Rand) {
 	c.Stdout, c.Stdin = new(bytes.Buffer), new(bytes.Buffer)
 	c.StderrPipe()
 	if err := c.Run(); !errors.Is(err, os.ErrNotExist) {
-		fail("a missing program: %v", err)
+		begun("a missing program", c, err)
 	}
 }
 
@@ -254,17 +267,11 @@ func adopted(rnd *rand.Rand) {
 	in, err := c.StdinPipe()
 	var out bytes.Buffer
 	c.Stdout = &out
-	if err == nil {
-		err = c.Std().Start()
-	}
-	switch {
-	case err != nil && ctx.Err() != nil:
-		return
-	case err != nil:
-		fail("adopted: %v", err)
+	spoil(c, err)
+	err = c.Std().Start()
+	if c.Process == nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) || !begun("adopted", c, err) {
 		return
 	}
-	started.Add(1)
 	time.AfterFunc(lifetime(rnd), func() { in.Close() })
 	results := make(chan error)
 	go func() { results <- c.Wait() }()
@@ -283,15 +290,15 @@ func adopted(rnd *rand.Rand) {
 
 // cloned is a command that is run twice, by way of a clone.
 func cloned(rnd *rand.Rand) {
-	c := command("say", "1000", "5")
+	text := stream{1000, rnd.Uint64()}
+	c := text.sayer(5, 0)
 	for range 2 {
-		started.Add(1)
 		out, err := c.CombinedOutput()
-		if len(out) != 1000 {
-			fail("cloned: %d bytes", len(out))
+		if begun("cloned", c, err) {
+			text.expect("cloned", out)
+			expectCode("cloned", err, 5)
+			finished("cloned", c, err)
 		}
-		expectCode("cloned", err, 5)
-		finished("cloned", c, err)
 		c = c.Clone()
 	}
 }
@@ -300,17 +307,9 @@ func diesWithUs(rnd *rand.Rand) {
 	c := command("serve", "1")
 	c.SetKillOnParentExit(true)
 	in, err := c.StdinPipe()
-	if err == nil {
-		err = c.Start()
-	}
-	switch {
-	case errors.Is(err, errors.ErrUnsupported):
-		return
-	case err != nil:
-		fail("dies with us: %v", err)
+	if !begin("dies with us", c, err) {
 		return
 	}
-	started.Add(1)
 	time.AfterFunc(lifetime(rnd), func() { in.Close() })
 	err = c.Wait()
 	expectCode("dies with us", err, 1)

@@ -61,7 +61,7 @@ var cgroups = sync.OnceValue(func() bool {
 	c := command("serve", "0")
 	c.SetTree(true)
 	in, err := c.StdinPipe()
-	if err != nil || !begin(c) {
+	if !begin("cgroups", c, err) {
 		return false
 	}
 	inCgroup := c.TreeKind() == xexec.Cgroup
@@ -90,20 +90,13 @@ func startFamily(rnd *rand.Rand, ctx context.Context, end string) (c *xexec.Cmd,
 	mark, w, err1 := os.Pipe()
 	c.ExtraFiles = []*os.File{w}
 	out, err2 := c.StdoutPipe()
-	err := errors.Join(err1, err2)
-	if err == nil {
-		err = c.Start()
-		w.Close()
-	}
-	switch {
-	case errors.Is(err, errors.ErrUnsupported), ctx != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()):
+	spoil(c, err1, err2)
+	err := c.Start()
+	w.Close()
+	if ctx != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) || !begun("tree", c, err) {
 		mark.Close()
 		return nil, nil
-	case err != nil:
-		fail("tree: Start: %v", err)
-		return nil, nil
 	}
-	started.Add(1)
 	if line, err := bufio.NewReader(out).ReadString('\n'); line != "ready\n" && (ctx == nil || ctx.Err() == nil) {
 		fail("tree: %q, %v", line, err)
 	}
