@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -30,6 +29,7 @@ var scenarios = []scenario{
 	{"signalled", signalled}, {"signalled", signalled},
 	{"shut down", shutDown}, {"shut down", shutDown},
 	{"cancelled", cancelled}, {"cancelled", cancelled},
+	{"bound", bound}, {"bound", bound}, {"bound", bound},
 	{"held", held},
 	{"no such program", missing},
 	{"pipeline", pipeline},
@@ -38,8 +38,6 @@ var scenarios = []scenario{
 	{"cloned", cloned},
 	{"dies with us", diesWithUs},
 }
-
-var errCause = errors.New("the soak's cause")
 
 // begin starts a command, unless a pipe could not be made for it, and reports
 // whether it was started.
@@ -126,52 +124,6 @@ func served(rnd *rand.Rand) {
 	finished("served", c, err)
 }
 
-func shared(rnd *rand.Rand) {
-	c, stop := startServing("shared", 5)
-	if c == nil {
-		return
-	}
-	results := make(chan error)
-	ways := []func(){
-		func() { results <- c.Wait() },
-		func() { <-c.Done(); results <- c.Wait() },
-		func() { results <- c.WaitContext(context.Background()) },
-		func() {
-			for {
-				ctx, cancel := context.WithTimeoutCause(context.Background(), 100*time.Millisecond, errCause)
-				err := c.WaitContext(ctx)
-				cancel()
-				if err != errCause {
-					results <- err
-					return
-				}
-			}
-		},
-		func() {
-			for {
-				if done, err := c.TryWait(); done {
-					results <- err
-					return
-				}
-				time.Sleep(50 * time.Millisecond)
-			}
-		},
-	}
-	n := 1 + rnd.IntN(6)
-	for range n {
-		go ways[rnd.IntN(len(ways))]()
-	}
-	time.AfterFunc(lifetime(rnd), stop)
-	err := <-results
-	for range n - 1 {
-		if other := <-results; other != err {
-			fail("shared: %v, another waiter: %v", err, other)
-		}
-	}
-	expectCode("shared", err, 5)
-	finished("shared", c, err)
-}
-
 func signalled(rnd *rand.Rand) {
 	c, _ := startServing("signalled", 0)
 	if c == nil {
@@ -220,33 +172,6 @@ func shutDown(rnd *rand.Rand) {
 	finished("shut down", c, err)
 }
 
-func cancelled(rnd *rand.Rand) {
-	ctx, cancel := context.WithTimeoutCause(context.Background(), lifetime(rnd), errCause)
-	defer cancel()
-	c := command("serve", "0")
-	c.Stdin = blocked{ctx}
-	c.WaitDelay = time.Minute
-	err := c.StartContext(ctx)
-	if errors.Is(err, errCause) || !begun("cancelled", c, err) {
-		return
-	}
-	err = c.Wait()
-	killed.Add(1)
-	// Its input may also have ended it in time.
-	if err != nil && (!errors.Is(err, errCause) || !errors.Is(err, context.DeadlineExceeded)) || c.Cause() == nil && err != nil {
-		fail("cancelled: %v, Cause: %v", err, c.Cause())
-	}
-	finished("cancelled", c, err)
-}
-
-// blocked is an input that ends with the context.
-type blocked struct{ ctx context.Context }
-
-func (b blocked) Read([]byte) (int, error) {
-	<-b.ctx.Done()
-	return 0, io.EOF
-}
-
 func missing(*rand.Rand) {
 	c := xexec.Command(exe + " does not exist")
 	c.Stdout, c.Stdin = new(bytes.Buffer), new(bytes.Buffer)
@@ -269,19 +194,11 @@ func adopted(rnd *rand.Rand) {
 	c.Stdout = &out
 	spoil(c, err)
 	err = c.Std().Start()
-	if c.Process == nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) || !begun("adopted", c, err) {
+	if prevented(ctx, c, err) || !begun("adopted", c, err) {
 		return
 	}
 	time.AfterFunc(lifetime(rnd), func() { in.Close() })
-	results := make(chan error)
-	go func() { results <- c.Wait() }()
-	go func() { <-c.Done(); results <- c.Wait() }()
-	err = c.Wait()
-	for range 2 {
-		if other := <-results; other != err {
-			fail("adopted: %v, another waiter: %v", err, other)
-		}
-	}
+	err = waiters("adopted", rnd, c)()
 	if code := c.ProcessState.ExitCode(); code != 6 && ctx.Err() == nil {
 		fail("adopted: %v, %v", err, c.ProcessState)
 	}

@@ -5,7 +5,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -24,6 +23,7 @@ func init() {
 		scenario{"tree whose leader exits", treeExits},
 		scenario{"tree that is shut down", treeShutDown},
 		scenario{"tree whose context ends", treeCancelled},
+		scenario{"tree that is waited for", treeWaited},
 	)
 	systemChildren["family"] = family
 }
@@ -75,13 +75,13 @@ var cgroups = sync.OnceValue(func() bool {
 
 // startFamily starts a tree, which is complete when startFamily returns. The mark
 // comes to its end when nobody of it is alive.
-func startFamily(rnd *rand.Rand, ctx context.Context, end string) (c *xexec.Cmd, mark *os.File) {
+func startFamily(what string, rnd *rand.Rand, ctx context.Context, end string) (c *xexec.Cmd, mark *os.File) {
 	session := "stay"
 	if cgroups() && rnd.IntN(2) == 0 {
 		session = "setsid"
 	}
 	c = command("family", fmt.Sprint(rnd.IntN(4)), session, end)
-	if ctx != nil {
+	if ctx.Done() != nil {
 		c = xexec.CommandContext(ctx, c.Path, c.Args[1:]...)
 		c.Cancel = c.Terminate
 		c.WaitDelay = time.Duration(1+rnd.IntN(100)) * time.Millisecond
@@ -93,12 +93,12 @@ func startFamily(rnd *rand.Rand, ctx context.Context, end string) (c *xexec.Cmd,
 	spoil(c, err1, err2)
 	err := c.Start()
 	w.Close()
-	if ctx != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) || !begun("tree", c, err) {
+	if prevented(ctx, c, err) || !begun(what, c, err) {
 		mark.Close()
 		return nil, nil
 	}
-	if line, err := bufio.NewReader(out).ReadString('\n'); line != "ready\n" && (ctx == nil || ctx.Err() == nil) {
-		fail("tree: %q, %v", line, err)
+	if line, err := bufio.NewReader(out).ReadString('\n'); line != "ready\n" && ctx.Err() == nil {
+		fail("%s: %q, %v", what, line, err)
 	}
 	return c, mark
 }
@@ -123,18 +123,18 @@ func expectNobody(what string, c *xexec.Cmd, mark *os.File) {
 }
 
 func treeExits(rnd *rand.Rand) {
-	c, mark := startFamily(rnd, nil, "exit")
+	c, mark := startFamily("tree whose leader exits", rnd, context.Background(), "exit")
 	if c == nil {
 		return
 	}
-	err := c.Wait()
+	err := waiters("tree whose leader exits", rnd, c)()
 	expectCode("tree whose leader exits", err, 0)
 	expectNobody("tree whose leader exits", c, mark)
 	finished("tree whose leader exits", c, err)
 }
 
 func treeShutDown(rnd *rand.Rand) {
-	c, mark := startFamily(rnd, nil, "stay")
+	c, mark := startFamily("tree that is shut down", rnd, context.Background(), "stay")
 	if c == nil {
 		return
 	}
@@ -156,17 +156,43 @@ func treeShutDown(rnd *rand.Rand) {
 }
 
 func treeCancelled(rnd *rand.Rand) {
-	ctx, cancel := context.WithTimeoutCause(context.Background(), lifetime(rnd), errCause)
+	ctx, cancel := ending(rnd)
 	defer cancel()
-	c, mark := startFamily(rnd, ctx, "stay")
+	c, mark := startFamily("tree whose context ends", rnd, ctx, "stay")
 	if c == nil {
 		return
 	}
-	err := c.Wait()
+	err := waiters("tree whose context ends", rnd, c)()
 	killed.Add(1)
-	if err == nil || c.Cause() != errCause {
+	if err == nil || c.Cause() != context.Cause(ctx) {
 		fail("tree whose context ends: %v, Cause: %v", err, c.Cause())
 	}
 	expectNobody("tree whose context ends", c, mark)
 	finished("tree whose context ends", c, err)
+}
+
+// treeWaited is a tree that many wait for while it is ended in some way.
+func treeWaited(rnd *rand.Rand) {
+	c, mark := startFamily("tree that is waited for", rnd, context.Background(), "stay")
+	if c == nil {
+		return
+	}
+	result := waiters("tree that is waited for", rnd, c)
+	time.Sleep(lifetime(rnd))
+	code, end := -1, error(nil)
+	switch rnd.IntN(3) {
+	case 0:
+		code, end = 7, c.Terminate()
+	case 1:
+		end = c.Kill()
+	case 2:
+		end = c.Process.Kill() // the leader alone
+	}
+	err := result()
+	if end != nil {
+		fail("tree that is waited for: its end: %v", end)
+	}
+	expectCode("tree that is waited for", err, code)
+	expectNobody("tree that is waited for", c, mark)
+	finished("tree that is waited for", c, err)
 }
