@@ -10,10 +10,13 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"example.com/xexec"
 )
@@ -29,19 +32,23 @@ func init() {
 }
 
 // family starts so many members, the first in a session of its own if it is told
-// to, and exits or, if it is told to, stays until SIGTERM. All hold descriptor 3.
+// to, and exits or, if it is told to, stays until SIGTERM. All hold the mark.
 func family(args []string) int {
 	n, _ := strconv.Atoi(args[0])
+	mark, err := os.OpenFile(args[3], os.O_WRONLY, 0)
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
 	asked := make(chan os.Signal, 1)
 	signal.Notify(asked, syscall.SIGTERM)
-	syscall.CloseOnExec(3)
 	for i := range n {
 		what := []string{childArg, "linger", "300000"}
 		if i%2 == 0 {
 			what = []string{childArg, "trap", "5"}
 		}
 		c := exec.Command(exe, what...)
-		c.ExtraFiles = []*os.File{os.NewFile(3, "mark")}
+		c.ExtraFiles = []*os.File{mark}
 		c.SysProcAttr = &syscall.SysProcAttr{Setsid: i == 0 && args[1] == "setsid"}
 		if err := c.Start(); err != nil {
 			fmt.Println(err)
@@ -73,26 +80,35 @@ var cgroups = sync.OnceValue(func() bool {
 	return inCgroup
 })
 
+// newMark returns one end of a named pipe. A pipe that is inherited would not do:
+// whatever else is forked here has a copy of it, too, until its exec.
+func newMark() (path string, mark *os.File, err error) {
+	path = filepath.Join(os.TempDir(), fmt.Sprintf("soak-%d-%x", os.Getpid(), rand.Uint64()))
+	if err = unix.Mkfifo(path, 0o600); err == nil {
+		mark, err = os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	}
+	return path, mark, err
+}
+
 // startFamily starts a tree, which is complete when startFamily returns. The mark
-// comes to its end when nobody of it is alive.
+// is at its end when nobody of it is alive.
 func startFamily(what string, rnd *rand.Rand, ctx context.Context, end string) (c *xexec.Cmd, mark *os.File) {
 	session := "stay"
 	if cgroups() && rnd.IntN(2) == 0 {
 		session = "setsid"
 	}
-	c = command("family", fmt.Sprint(rnd.IntN(4)), session, end)
+	path, mark, err1 := newMark()
+	defer os.Remove(path)
+	c = command("family", fmt.Sprint(rnd.IntN(4)), session, end, path)
 	if ctx.Done() != nil {
 		c = xexec.CommandContext(ctx, c.Path, c.Args[1:]...)
 		c.Cancel = c.Terminate
 		c.WaitDelay = time.Duration(1+rnd.IntN(100)) * time.Millisecond
 	}
 	c.SetTree(true)
-	mark, w, err1 := os.Pipe()
-	c.ExtraFiles = []*os.File{w}
 	out, err2 := c.StdoutPipe()
 	spoil(c, err1, err2)
 	err := c.Start()
-	w.Close()
 	if prevented(ctx, c, err) || !begun(what, c, err) {
 		mark.Close()
 		return nil, nil
