@@ -3,10 +3,11 @@
 //
 //	go run ./internal/soak -for 10m
 //
-// Every few seconds it prints what it has done and what the process owns. It
-// ends with a status other than zero if a command misbehaved, if few were alive
-// although there was time for many, or if at the end, when nothing runs, there is
-// more of anything than after the first quarter.
+// For an eighth of the time there are too few descriptors. Every few seconds it
+// prints what it has done and what the process owns. It ends with a status other
+// than zero if a command misbehaved, if few were alive although there was time for
+// many, or if at the end, when nothing runs, there is more of anything than after
+// the first quarter.
 package main
 
 import (
@@ -30,7 +31,7 @@ var (
 )
 
 // Counts of all that was done.
-var started, waited, killed, transferred, failures atomic.Int64
+var started, refused, waited, killed, transferred, failures atomic.Int64
 
 // fail reports a command that misbehaved.
 func fail(format string, args ...any) {
@@ -55,6 +56,15 @@ func main() {
 	before := settle()
 	before.cgroups = foreign
 	before.report("settled", begin)
+	if run(stop, shortage, *duration/8) {
+		after := settle()
+		after.report("short", begin)
+		before.threads = max(before.threads, after.threads) // waits take one each where there is no descriptor to poll
+		after.expectNoGrowth(before)
+		if refused.Load() == 0 && stop.Err() == nil {
+			fail("no start has failed, however few the descriptors")
+		}
+	}
 	run(stop, rest, *duration-time.Since(begin))
 	last := settle()
 	last.report("end", begin)

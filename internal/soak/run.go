@@ -12,7 +12,8 @@ import (
 
 // The phases of the program. All commands of one end before the next.
 const (
-	warmup = iota // until what is kept for ever is there
+	warmup   = iota // until what is kept for ever is there
+	shortage        // of descriptors
 	rest
 )
 
@@ -21,8 +22,23 @@ func random(phase, worker int) *rand.Rand {
 	return rand.New(rand.NewPCG(*seed, uint64(phase)<<32|uint64(worker)))
 }
 
-// run keeps the workers busy for a while, and returns when all have ended.
-func run(stop context.Context, phase int, d time.Duration) {
+// run keeps the workers busy for a while, and returns when all have ended. It
+// reports false if this system cannot have such a phase.
+func run(stop context.Context, phase int, d time.Duration) bool {
+	var squeeze <-chan time.Time
+	rnd := random(phase, -1)
+	if phase == shortage {
+		if !limitFiles(fewFiles(rnd)) {
+			return false
+		}
+		short.Store(true)
+		defer short.Store(false)
+		defer limitFiles(allFiles)
+		ticker := time.NewTicker(300 * time.Millisecond)
+		defer ticker.Stop()
+		squeeze = ticker.C
+	}
+
 	ctx, cancel := context.WithTimeout(stop, d)
 	defer cancel()
 	begin := time.Now()
@@ -48,11 +64,14 @@ func run(stop context.Context, phase int, d time.Duration) {
 	for {
 		select {
 		case <-done:
-			return
+			return true
+		case <-squeeze:
+			limitFiles(fewFiles(rnd))
 		case <-ticker.C:
+			limitFiles(allFiles) // which taking stock needs, too
 			p := takeStock()
 			p.report("", begin)
-			if ctx.Err() == nil {
+			if ctx.Err() == nil && phase != shortage {
 				alive = append(alive, p.children)
 			}
 			// Every command here is waited for: no zombie lasts.

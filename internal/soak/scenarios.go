@@ -55,13 +55,16 @@ func spoil(c *xexec.Cmd, pipeErrs ...error) {
 }
 
 // begun reports whether a command was started, which must not fail, save for
-// want of what this system does not have.
+// want of what this system does not have, or of descriptors while they are short.
 func begun(what string, c *xexec.Cmd, err error) bool {
 	switch {
 	case c.Process != nil:
 		started.Add(1)
 		return true
 	case errors.Is(err, errors.ErrUnsupported):
+	case short.Load() && isShortage(err):
+		refused.Add(1)
+		time.Sleep(100 * time.Millisecond)
 	default:
 		fail("%s: Start: %v", what, err)
 	}

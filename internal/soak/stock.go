@@ -56,8 +56,8 @@ func (s stock) expectNoGrowth(since stock) {
 }
 
 func (s stock) report(what string, begin time.Time) {
-	fmt.Printf("%8s %6.1fs started %d waited %d killed %d MB %d alive %d goroutines %d threads %d files %d zombies %d cgroups %d RSS %d MB heap %d KiB failures %d\n",
-		what, time.Since(begin).Seconds(), started.Load(), waited.Load(), killed.Load(), transferred.Load()>>20,
+	fmt.Printf("%8s %6.1fs started %d refused %d waited %d killed %d MB %d alive %d goroutines %d threads %d files %d zombies %d cgroups %d RSS %d MB heap %d KiB failures %d\n",
+		what, time.Since(begin).Seconds(), started.Load(), refused.Load(), waited.Load(), killed.Load(), transferred.Load()>>20,
 		s.children, s.goroutines, s.threads, s.files, len(s.zombies), s.cgroups, s.rss>>10, s.heap, failures.Load())
 }
 
