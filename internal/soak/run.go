@@ -103,14 +103,14 @@ func run(stop context.Context, phase int, d time.Duration) bool {
 // alive is how many children there were, whenever all workers were at work.
 var alive []int
 
-// expectLively checks that most workers had a command alive most of the time: a
+// expectLively checks that many workers had a command alive most of the time: a
 // soak in which little happens proves little.
 func expectLively() {
 	if !countsChildren || *duration < time.Minute || *workers < 200 || len(alive) == 0 {
 		return
 	}
 	slices.Sort(alive)
-	if median := alive[len(alive)/2]; median < *workers/2 {
+	if median := alive[len(alive)/2]; median < *workers/3 {
 		fail("only %d commands were alive, with %d workers", median, *workers)
 	}
 }
