@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 
@@ -102,12 +101,25 @@ func ownCgroup() string {
 // cgroups is to be seen there. See proc_pid_mountinfo(5).
 type cgroup2Mount struct{ dir, root string }
 
-var cgroupMount = sync.OnceValue(func() cgroup2Mount {
+// cgroupMount remembers what it has seen, and not that it could not look, for lack
+// of a descriptor.
+func cgroupMount() cgroup2Mount {
+	if m := foundMount.Load(); m != nil {
+		return *m
+	}
 	b, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		return cgroup2Mount{}
 	}
-	for line := range strings.Lines(string(b)) {
+	m := parseMountinfo(string(b))
+	foundMount.Store(&m)
+	return m
+}
+
+var foundMount atomic.Pointer[cgroup2Mount]
+
+func parseMountinfo(s string) cgroup2Mount {
+	for line := range strings.Lines(s) {
 		mount, fs, _ := strings.Cut(line, " - ")
 		fields := strings.Fields(mount)
 		if strings.HasPrefix(fs, "cgroup2 ") && len(fields) > 4 {
@@ -115,7 +127,7 @@ var cgroupMount = sync.OnceValue(func() cgroup2Mount {
 		}
 	}
 	return cgroup2Mount{}
-})
+}
 
 // unescape undoes the \ooo of mountinfo.
 func unescape(s string) string {

@@ -67,6 +67,8 @@ func helperAct(args []string) int {
 			if !waitAtGate(signals) {
 				return 7
 			}
+		case "closed":
+			awaitClosed(atoi(value))
 		case "fds":
 			fd := atoi(value)
 			fmt.Println(kindOf(fd), kindOf(fd+1))
@@ -95,6 +97,14 @@ func waitAtGate(signals chan os.Signal) bool {
 		return true
 	case <-signals:
 		return false
+	}
+}
+
+// awaitClosed waits until nobody can read what is written to a pipe. For a moment
+// that may be a child of the caller's, which is between fork and exec.
+func awaitClosed(fd int) {
+	for err := error(unix.EINTR); err == unix.EINTR; {
+		_, err = unix.Poll([]unix.PollFd{{Fd: int32(fd)}}, 30*1000)
 	}
 }
 

@@ -3,6 +3,7 @@
 package xexec_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -203,9 +204,17 @@ func (f *performance) direct(done chan<- struct{}) {
 	if !f.needsFiles() {
 		return
 	}
-	n, _ := f.ready.Read(make([]byte, 1)) // else it has died, or was not started
+	if f.deadline && f.plan.ctx == "running" && f.method != "start" {
+		// What has not become ready by then may be dead, and nobody says so.
+		context.AfterFunc(f.ctx, func() {
+			time.AfterFunc(f.delay, func() { f.ready.SetReadDeadline(time.Now()) })
+		})
+	}
+	n, err := f.ready.Read(make([]byte, 1)) // else it has died, or was not started
 	if n == 1 {
 		f.directReady()
+	} else if errors.Is(err, os.ErrDeadlineExceeded) {
+		f.openGate()
 	}
 	if f.method == "start" {
 		f.ready.Read(make([]byte, 1)) // the end: the child is gone

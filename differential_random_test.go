@@ -282,6 +282,11 @@ func (p *plan) script() []string {
 	if p.trap {
 		script = append([]string{"trap"}, script...)
 	}
+	for i, reading := range []string{p.outReading, p.errReading} {
+		if reading == "early" {
+			script = append(script, fmt.Sprint("closed:", i+1))
+		}
+	}
 	return append(script, p.late...)
 }
 

@@ -16,9 +16,6 @@ func Polled() (waiters int, open bool) {
 	return len(exits.set.waiters), true
 }
 
-// GroupByPidfd reports whether a group can be signalled through its leader.
-func GroupByPidfd() bool { return groupByPidfd() }
-
 // Blocked returns how many waits block a thread.
 func Blocked() int { return int(threads.Load()) }
 

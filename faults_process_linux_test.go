@@ -227,7 +227,7 @@ func helperOrphan(args []string) int {
 }
 
 // The program is the first process of its pid name space, and reaps what its
-// children leave behind: by looking first whose it is.
+// children leave behind while others wait for them: by looking first whose it is.
 func TestFirstProcessOfItsNameSpace(t *testing.T) {
 	needHelper(t, "orphan")
 	runFault(t, "reaper of orphans", &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS})
@@ -247,24 +247,43 @@ func faultReaperOfOrphans() {
 		return
 	}
 	sayIfNot(os.Getpid() == 1, "pid %d", os.Getpid())
-	commands := make(chan *xexec.Cmd)
-	results := make(chan error)
-	for range 4 {
-		go func() {
-			for c := range commands {
-				results <- c.Wait()
-			}
-		}()
-	}
+	var starting sync.Mutex // not held, each child is known to be a command, or is an orphan
+	commands := make(map[string]bool)
+	over, reaped := make(chan struct{}), make(chan int)
 	go func() {
-		defer close(commands)
+		for orphans := 0; ; {
+			err := unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED|unix.WNOWAIT, nil)
+			starting.Lock()
+			for child, what := range takeStock().children {
+				if strings.HasSuffix(what, "state Z") && !commands[child] {
+					syscall.Wait4(atoi(child), nil, 0, nil)
+					orphans++
+				}
+			}
+			starting.Unlock()
+			select {
+			case <-over:
+				if err == unix.ECHILD {
+					reaped <- orphans
+					return
+				}
+			default:
+			}
+		}
+	}()
+	results := make(chan error)
+	go func() {
 		for i := range 40 {
 			c := selfCmd("orphan", strconv.Itoa(i%3))
-			if err := c.Start(); err != nil {
+			starting.Lock()
+			err := c.Start()
+			commands[strconv.Itoa(c.Pid())] = true
+			starting.Unlock()
+			if err != nil {
 				results <- err
 				continue
 			}
-			commands <- c
+			go func() { results <- c.Wait() }()
 		}
 	}()
 	var codes [3]int
@@ -282,18 +301,8 @@ func faultReaperOfOrphans() {
 		codes[code]++
 	}
 	sayIfNot(codes == [3]int{14, 13, 13}, "exit codes %v", codes)
-	// All commands are waited for: what is left to reap are the orphans.
-	orphans := 0
-	for {
-		_, err := unix.Wait4(-1, nil, 0, nil)
-		if err == unix.EINTR {
-			continue
-		}
-		if err != nil {
-			break
-		}
-		orphans++
-	}
+	close(over)
+	orphans := <-reaped
 	sayIfNot(orphans == 40, "%d orphans reaped", orphans)
 }
 
@@ -356,7 +365,11 @@ func TestTreeWithTheProcOfAnotherNameSpace(t *testing.T) {
 }
 
 func faultForeignProc() {
-	for _, script := range []string{"exit 3", "sleep 1000 & exit 3"} {
+	for _, script := range []string{
+		"exit 3",
+		"sleep 1000 & exit 3",
+		"trap 'exit 3' TERM; (trap '' TERM; exec sleep 1000) & echo ready; wait", // is terminated
+	} {
 		c := xexec.Command("/bin/sh", "-c", script)
 		c.SetTree(true)
 		if dir := cgroupDir(); dir != "" {
@@ -368,8 +381,20 @@ func faultForeignProc() {
 			defer f.Close()
 			c.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(f.Fd())}
 		}
-		out, err := c.Output() // when nobody has it any more
+		out := newReadyWriter()
+		c.Stdout = out
+		if err := c.Start(); err != nil {
+			fmt.Println(err)
+			return
+		}
 		sayIfNot(c.TreeKind() == xexec.ProcessGroup, "%v", c.TreeKind())
-		sayIfNot(err != nil && err.Error() == "exit status 3", "%s: %v %s", script, err, out)
+		if strings.Contains(script, "ready") {
+			<-out.ready
+			if err := c.Terminate(); err != nil {
+				fmt.Println("Terminate:", err)
+			}
+		}
+		err := c.Wait() // returns when nobody has the output any more
+		sayIfNot(err != nil && err.Error() == "exit status 3", "%s: %v", script, err)
 	}
 }

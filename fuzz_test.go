@@ -289,7 +289,12 @@ const lateReading = 1
 // deviation returns the index in deviationNames of the deviation that a started
 // command must show, and whether it does, or -1.
 func (p *plan) deviation(key string, std, x map[string]string, reference func() map[string]string) (n int, ok bool) {
-	late := func(reading string) bool { return reading == "after" || reading == "during" }
+	// os/exec also closes the pipes when it kills a command whose WaitDelay has
+	// expired, if it is copying something.
+	late := func(reading string) bool {
+		return reading == "after" || reading == "during" ||
+			reading == "before" && p.ctx == "running" && p.delay == "short"
+	}
 	switch {
 	case strings.HasPrefix(key, "the pipe is an *os.File"):
 		return 2, std[key] == `"true"` && x[key] == `"false"`

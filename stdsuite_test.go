@@ -2,7 +2,6 @@ package xexec_test
 
 import (
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,9 +15,6 @@ import (
 func TestOsExecsOwnTests(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it builds and runs the tests of another package, twice")
-	}
-	if mode := os.Getenv(withoutEnv); mode != "" {
-		t.Skipf("it is not run again without %s", mode)
 	}
 	if !canStartProcesses() {
 		t.Skip("no processes")

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"strconv"
-	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -115,13 +114,10 @@ func (t *tree) close() {
 // for any child, is asked first. (Between the two calls he still can.)
 func signalGroup(p *os.Process, sig syscall.Signal) error {
 	var err error
-	handleErr := os.ErrNoHandle
-	if groupByPidfd() {
-		handleErr = p.WithHandle(func(fd uintptr) {
-			err = unix.PidfdSendSignal(int(fd), sig, nil, unix.PIDFD_SIGNAL_PROCESS_GROUP)
-		})
-	}
-	if handleErr == os.ErrNoHandle {
+	handleErr := p.WithHandle(func(fd uintptr) {
+		err = unix.PidfdSendSignal(int(fd), sig, nil, unix.PIDFD_SIGNAL_PROCESS_GROUP)
+	})
+	if handleErr == os.ErrNoHandle || err == unix.EINVAL { // there is no pidfd, or no such flag
 		if handleErr = unreaped(p); handleErr == nil {
 			err = syscall.Kill(-p.Pid, sig)
 		}
@@ -136,24 +132,6 @@ func signalGroup(p *os.Process, sig syscall.Signal) error {
 	}
 	return err
 }
-
-// groupByPidfd reports whether a process group can be signalled through the
-// pidfd of its leader.
-var groupByPidfd = sync.OnceValue(func() bool {
-	self, err := os.FindProcess(os.Getpid())
-	if err != nil {
-		return false
-	}
-	defer self.Release()
-	works := false
-	self.WithHandle(func(fd uintptr) {
-		// The kernel looks at the flags first: EINVAL if it does not know this one.
-		// That we lead no group is ESRCH.
-		err := unix.PidfdSendSignal(int(fd), 0, nil, unix.PIDFD_SIGNAL_PROCESS_GROUP)
-		works = err == nil || err == syscall.ESRCH
-	})
-	return works
-})
 
 // unreaped returns an error if p is not a child of ours, alive or a zombie. That
 // os.Process has reaped it, it knows; that another wait has, the kernel.

@@ -21,11 +21,6 @@ import (
 // cgroup can be made there, or no process started in it (clone3 may be
 // forbidden).
 var cgroupDir = sync.OnceValue(func() string {
-	c := xexec.Command("true")
-	c.SetTree(true)
-	if c.Run() != nil || c.TreeKind() != xexec.Cgroup {
-		return ""
-	}
 	b, _ := os.ReadFile("/proc/self/cgroup")
 	for line := range strings.Lines(string(b)) {
 		path, ok := strings.CutPrefix(strings.TrimSpace(line), "0::")
@@ -37,7 +32,8 @@ var cgroupDir = sync.OnceValue(func() string {
 			if os.Mkdir(probe, 0o755) != nil {
 				continue
 			}
-			_, err := os.Stat(probe + "/cgroup.kill")
+			kill, err := os.OpenFile(probe+"/cgroup.kill", os.O_WRONLY|syscall.O_NOFOLLOW, 0)
+			kill.Close()
 			syscall.Rmdir(probe)
 			if err == nil && startsIn(filepath.Dir(probe)) {
 				return filepath.Dir(probe)

@@ -121,7 +121,7 @@ func TestTreeInTheForeground(t *testing.T) {
 // Somebody else has reaped the leader: the rest is found by what is not a number.
 func TestStolenLeaderOfTree(t *testing.T) {
 	eachTreeKind(t, func(t *treeTest) {
-		if !xexec.GroupByPidfd() && t.kind == xexec.ProcessGroup {
+		if !groupByPidfd() && t.kind == xexec.ProcessGroup {
 			t.Skip("before Linux 6.9, the rest cannot be signalled without risk")
 		}
 		c := t.sh("sleep 1000 & echo ready")
@@ -135,4 +135,16 @@ func TestStolenLeaderOfTree(t *testing.T) {
 		}
 		t.gone()
 	})
+}
+
+// groupByPidfd reports whether a process group can be signalled through the
+// pidfd of its leader: there are pidfds, and the flag is no EINVAL.
+func groupByPidfd() bool {
+	fd, err := unix.PidfdOpen(os.Getpid(), 0)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	err = unix.PidfdSendSignal(fd, 0, nil, unix.PIDFD_SIGNAL_PROCESS_GROUP)
+	return err != unix.EINVAL && err != unix.ENOSYS
 }

@@ -37,12 +37,23 @@ func dieWithParent(attr *syscall.SysProcAttr) error {
 	return err
 }
 
-// parentJob is for processes that are to end with this one. Its handle is never
-// closed but by the end of this process. It is no tree: what its processes start
-// is not in it.
-var parentJob = sync.OnceValues(func() (windows.Handle, error) {
-	return newJob(windows.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE | windows.JOB_OBJECT_LIMIT_SILENT_BREAKAWAY_OK)
-})
+// parentJob returns the job of processes that are to end with this one. Its
+// handle is never closed but by the end of this process. It is no tree: what its
+// processes start is not in it.
+func parentJob() (windows.Handle, error) {
+	parent.mu.Lock()
+	defer parent.mu.Unlock()
+	var err error
+	if parent.job == 0 {
+		parent.job, err = newJob(windows.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE | windows.JOB_OBJECT_LIMIT_SILENT_BREAKAWAY_OK)
+	}
+	return parent.job, err
+}
+
+var parent struct {
+	mu  sync.Mutex
+	job windows.Handle // 0 until it could be made
+}
 
 func newJob(limits uint32) (windows.Handle, error) {
 	job, err := windows.CreateJobObject(nil, nil) // not inherited
@@ -76,11 +87,10 @@ func (r *run) contain() (err error) {
 	if !r.wholeTree && !r.killOnParentExit {
 		return nil
 	}
-	job, err := parentJob()
+	var job windows.Handle
 	if r.tree != nil {
-		job, err = r.tree.job, nil
-	}
-	if err != nil {
+		job = r.tree.job
+	} else if job, err = parentJob(); err != nil {
 		return err
 	}
 	e := r.proc.WithHandle(func(handle uintptr) {

@@ -21,9 +21,11 @@ func child(args []string) int {
 		n, _ = strconv.Atoi(args[1])
 	}
 	switch args[0] {
-	case "say": // so much, and exit
-		os.Stdout.Write(make([]byte, n))
-		code, _ := strconv.Atoi(args[2])
+	case "say": // so much of a stream, and exit with a code in so many milliseconds
+		seed, _ := strconv.ParseUint(args[2], 10, 64)
+		code, _ := strconv.Atoi(args[3])
+		os.Stdout.Write(stream{n, seed}.bytes())
+		sleep(args[4])
 		return code
 	case "cat":
 		io.Copy(os.Stdout, os.Stdin)
@@ -32,12 +34,7 @@ func child(args []string) int {
 		io.Copy(io.Discard, os.Stdin)
 		return n
 	case "trap": // ends when it is asked to, in so many milliseconds
-		c := make(chan os.Signal, 1)
-		signal.Notify(c, syscall.SIGTERM)
-		fmt.Println("ready")
-		<-c
-		time.Sleep(time.Duration(n) * time.Millisecond)
-		return 7
+		return trap(syscall.SIGTERM, args[1])
 	case "hold": // leaves the output to a process that lives on for so many milliseconds
 		c := exec.Command(exe, childArg, "linger", args[1])
 		c.Stdout = os.Stdout
@@ -46,7 +43,7 @@ func child(args []string) int {
 		}
 		os.Stdout.WriteString("held")
 	case "linger":
-		time.Sleep(time.Duration(n) * time.Millisecond)
+		sleep(args[1])
 	default:
 		return systemChildren[args[0]](args[1:])
 	}
@@ -55,3 +52,17 @@ func child(args []string) int {
 
 // systemChildren are the children that not every system can have.
 var systemChildren = make(map[string]func(args []string) int)
+
+func trap(sig os.Signal, millis string) int {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, sig)
+	fmt.Println("ready")
+	<-c
+	sleep(millis)
+	return 7
+}
+
+func sleep(millis string) {
+	n, _ := strconv.Atoi(millis)
+	time.Sleep(time.Duration(n) * time.Millisecond)
+}

@@ -19,7 +19,7 @@ func init() {
 
 // stolen is a command whose exit status somebody else takes, or perhaps not.
 func stolen(rnd *rand.Rand) {
-	c, stop := startServing(3)
+	c, stop := startServing("stolen status", 3)
 	if c == nil {
 		return
 	}
@@ -52,7 +52,7 @@ func stolen(rnd *rand.Rand) {
 }
 
 func stopped(rnd *rand.Rand) {
-	c, stop := startServing(4)
+	c, stop := startServing("stopped", 4)
 	if c == nil {
 		return
 	}

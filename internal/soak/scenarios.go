@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -30,6 +29,7 @@ var scenarios = []scenario{
 	{"signalled", signalled}, {"signalled", signalled},
 	{"shut down", shutDown}, {"shut down", shutDown},
 	{"cancelled", cancelled}, {"cancelled", cancelled},
+	{"bound", bound}, {"bound", bound}, {"bound", bound},
 	{"held", held},
 	{"no such program", missing},
 	{"pipeline", pipeline},
@@ -39,18 +39,36 @@ var scenarios = []scenario{
 	{"dies with us", diesWithUs},
 }
 
-var errCause = errors.New("the soak's cause")
+// begin starts a command, unless a pipe could not be made for it, and reports
+// whether it was started.
+func begin(what string, c *xexec.Cmd, pipeErrs ...error) bool {
+	spoil(c, pipeErrs...)
+	return begun(what, c, c.Start())
+}
 
-var sizes = []int{0, 1, 4096, 65536, 65537, 1 << 20}
-
-// begin starts a command that must start.
-func begin(c *xexec.Cmd) bool {
-	if err := c.Start(); err != nil {
-		fail("Start: %v", err)
-		return false
+// spoil makes the start of a command fail, and thereby close its pipes, if one of
+// them could not be made.
+func spoil(c *xexec.Cmd, pipeErrs ...error) {
+	if err := errors.Join(pipeErrs...); err != nil {
+		c.Err = err
 	}
-	started.Add(1)
-	return true
+}
+
+// begun reports whether a command was started, which must not fail, save for
+// want of what this system does not have, or of descriptors while they are short.
+func begun(what string, c *xexec.Cmd, err error) bool {
+	switch {
+	case c.Process != nil:
+		started.Add(1)
+		return true
+	case errors.Is(err, errors.ErrUnsupported):
+	case short.Load() && isShortage(err):
+		refused.Add(1)
+		time.Sleep(100 * time.Millisecond)
+	default:
+		fail("%s: Start: %v", what, err)
+	}
+	return false
 }
 
 // finished checks that a command is over, in every way.
@@ -77,12 +95,12 @@ func lifetime(rnd *rand.Rand) time.Duration {
 	return time.Duration(rnd.IntN(4000)) * time.Millisecond
 }
 
-// startServing starts a command that ends with the code when stop is called.
-func startServing(code int) (c *xexec.Cmd, stop func()) {
+// startServing starts a command that ends with the code when stop is called. It
+// returns nil if that failed.
+func startServing(what string, code int) (c *xexec.Cmd, stop func()) {
 	c = command("serve", strconv.Itoa(code))
 	in, err := c.StdinPipe()
-	if err != nil || !begin(c) {
-		fail("StdinPipe: %v", err)
+	if !begin(what, c, err) {
 		return nil, nil
 	}
 	return c, func() { in.Close() }
@@ -98,7 +116,7 @@ func expectCode(what string, err error, code int) {
 
 func served(rnd *rand.Rand) {
 	code := rnd.IntN(3)
-	c, stop := startServing(code)
+	c, stop := startServing("served", code)
 	if c == nil {
 		return
 	}
@@ -109,54 +127,8 @@ func served(rnd *rand.Rand) {
 	finished("served", c, err)
 }
 
-func shared(rnd *rand.Rand) {
-	c, stop := startServing(5)
-	if c == nil {
-		return
-	}
-	results := make(chan error)
-	ways := []func(){
-		func() { results <- c.Wait() },
-		func() { <-c.Done(); results <- c.Wait() },
-		func() { results <- c.WaitContext(context.Background()) },
-		func() {
-			for {
-				ctx, cancel := context.WithTimeoutCause(context.Background(), 100*time.Millisecond, errCause)
-				err := c.WaitContext(ctx)
-				cancel()
-				if err != errCause {
-					results <- err
-					return
-				}
-			}
-		},
-		func() {
-			for {
-				if done, err := c.TryWait(); done {
-					results <- err
-					return
-				}
-				time.Sleep(50 * time.Millisecond)
-			}
-		},
-	}
-	n := 1 + rnd.IntN(6)
-	for range n {
-		go ways[rnd.IntN(len(ways))]()
-	}
-	time.AfterFunc(lifetime(rnd), stop)
-	err := <-results
-	for range n - 1 {
-		if other := <-results; other != err {
-			fail("shared: %v, another waiter: %v", err, other)
-		}
-	}
-	expectCode("shared", err, 5)
-	finished("shared", c, err)
-}
-
 func signalled(rnd *rand.Rand) {
-	c, _ := startServing(0)
+	c, _ := startServing("signalled", 0)
 	if c == nil {
 		return
 	}
@@ -175,8 +147,7 @@ func shutDown(rnd *rand.Rand) {
 	delay := rnd.IntN(60)
 	c := command("trap", strconv.Itoa(delay))
 	out, err := c.StdoutPipe()
-	if err != nil || !begin(c) {
-		fail("shut down: %v", err)
+	if !begin("shut down", c, err) {
 		return
 	}
 	out.Read(make([]byte, 10)) // it listens
@@ -204,42 +175,12 @@ func shutDown(rnd *rand.Rand) {
 	finished("shut down", c, err)
 }
 
-func cancelled(rnd *rand.Rand) {
-	ctx, cancel := context.WithTimeoutCause(context.Background(), lifetime(rnd), errCause)
-	defer cancel()
-	c := command("serve", "0")
-	c.Stdin = blocked{ctx}
-	c.WaitDelay = time.Minute
-	if err := c.StartContext(ctx); err != nil {
-		if !errors.Is(err, errCause) {
-			fail("StartContext: %v", err)
-		}
-		return
-	}
-	started.Add(1)
-	err := c.Wait()
-	killed.Add(1)
-	// Its input may also have ended it in time.
-	if err != nil && (!errors.Is(err, errCause) || !errors.Is(err, context.DeadlineExceeded)) || c.Cause() == nil && err != nil {
-		fail("cancelled: %v, Cause: %v", err, c.Cause())
-	}
-	finished("cancelled", c, err)
-}
-
-// blocked is an input that ends with the context.
-type blocked struct{ ctx context.Context }
-
-func (b blocked) Read([]byte) (int, error) {
-	<-b.ctx.Done()
-	return 0, io.EOF
-}
-
 func missing(*rand.Rand) {
 	c := xexec.Command(exe + " does not exist")
 	c.Stdout, c.Stdin = new(bytes.Buffer), new(bytes.Buffer)
 	c.StderrPipe()
 	if err := c.Run(); !errors.Is(err, os.ErrNotExist) {
-		fail("a missing program: %v", err)
+		begun("a missing program", c, err)
 	}
 }
 
@@ -254,27 +195,13 @@ func adopted(rnd *rand.Rand) {
 	in, err := c.StdinPipe()
 	var out bytes.Buffer
 	c.Stdout = &out
-	if err == nil {
-		err = c.Std().Start()
-	}
-	switch {
-	case err != nil && ctx.Err() != nil:
-		return
-	case err != nil:
-		fail("adopted: %v", err)
+	spoil(c, err)
+	err = c.Std().Start()
+	if prevented(ctx, c, err) || !begun("adopted", c, err) {
 		return
 	}
-	started.Add(1)
 	time.AfterFunc(lifetime(rnd), func() { in.Close() })
-	results := make(chan error)
-	go func() { results <- c.Wait() }()
-	go func() { <-c.Done(); results <- c.Wait() }()
-	err = c.Wait()
-	for range 2 {
-		if other := <-results; other != err {
-			fail("adopted: %v, another waiter: %v", err, other)
-		}
-	}
+	err = waiters("adopted", rnd, c)()
 	if code := c.ProcessState.ExitCode(); code != 6 && ctx.Err() == nil {
 		fail("adopted: %v, %v", err, c.ProcessState)
 	}
@@ -283,15 +210,15 @@ func adopted(rnd *rand.Rand) {
 
 // cloned is a command that is run twice, by way of a clone.
 func cloned(rnd *rand.Rand) {
-	c := command("say", "1000", "5")
+	text := stream{1000, rnd.Uint64()}
+	c := text.sayer(5, 0)
 	for range 2 {
-		started.Add(1)
 		out, err := c.CombinedOutput()
-		if len(out) != 1000 {
-			fail("cloned: %d bytes", len(out))
+		if begun("cloned", c, err) {
+			text.expect("cloned", out)
+			expectCode("cloned", err, 5)
+			finished("cloned", c, err)
 		}
-		expectCode("cloned", err, 5)
-		finished("cloned", c, err)
 		c = c.Clone()
 	}
 }
@@ -300,17 +227,9 @@ func diesWithUs(rnd *rand.Rand) {
 	c := command("serve", "1")
 	c.SetKillOnParentExit(true)
 	in, err := c.StdinPipe()
-	if err == nil {
-		err = c.Start()
-	}
-	switch {
-	case errors.Is(err, errors.ErrUnsupported):
-		return
-	case err != nil:
-		fail("dies with us: %v", err)
+	if !begin("dies with us", c, err) {
 		return
 	}
-	started.Add(1)
 	time.AfterFunc(lifetime(rnd), func() { in.Close() })
 	err = c.Wait()
 	expectCode("dies with us", err, 1)

@@ -7,7 +7,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"os/exec"
-	"strconv"
 	"sync"
 	"time"
 
@@ -15,58 +14,55 @@ import (
 )
 
 func output(rnd *rand.Rand) {
-	size, code := sizes[rnd.IntN(len(sizes))], rnd.IntN(2)*3
-	c := command("say", strconv.Itoa(size), strconv.Itoa(code))
-	started.Add(1)
+	text, code := randomStream(rnd), rnd.IntN(2)*3
+	c := text.sayer(code, 0)
 	out, err := c.Output()
-	transferred.Add(int64(len(out)))
-	if len(out) != size || code != c.ProcessState.ExitCode() || (err == nil) != (code == 0) {
-		fail("Output: %d bytes of %d, %v, want code %d", len(out), size, err, code)
+	if !begun("Output", c, err) {
+		return
 	}
+	text.expect("Output", out)
+	expectCode("Output", err, code)
 	finished("Output", c, err)
 }
 
 func pipes(rnd *rand.Rand) {
-	data := make([]byte, sizes[rnd.IntN(len(sizes))])
-	for i := range data {
-		data[i] = byte(i * i)
-	}
+	text := randomStream(rnd)
 	c := command("cat")
 	in, err1 := c.StdinPipe()
 	out, err2 := c.StdoutPipe()
-	if err := errors.Join(err1, err2); err != nil || !begin(c) {
-		fail("pipes: %v", err)
+	if !begin("pipes", c, err1, err2) {
 		return
 	}
 	var reading sync.WaitGroup
 	reading.Go(func() {
 		got, err := io.ReadAll(out)
-		transferred.Add(int64(len(got)))
-		if err != nil || !bytes.Equal(got, data) {
-			fail("pipes: %d bytes of %d, %v", len(got), len(data), err)
+		if err != nil {
+			fail("pipes: %v", err)
 		}
+		text.expect("pipes", got)
 	})
-	in.Write(data)
+	in.Write(text.bytes())
 	in.Close()
 	err := c.Wait()
-	if err != nil {
-		fail("pipes: Wait: %v", err)
-	}
+	expectCode("pipes", err, 0)
 	reading.Wait()
 	finished("pipes", c, err)
 }
 
 func lateReader(rnd *rand.Rand) {
-	c := command("say", "4096", "0")
+	text := stream{1 + rnd.IntN(4096), rnd.Uint64()} // a pipe holds it
+	c := text.sayer(0, 0)
 	out, err := c.StdoutPipe()
-	if err != nil || !begin(c) {
-		fail("late reader: %v", err)
+	if !begin("late reader", c, err) {
 		return
 	}
 	err = c.Wait()
-	if got, err := io.ReadAll(out); err != nil || len(got) != 4096 {
-		fail("late reader: %d bytes, %v", len(got), err)
+	expectCode("late reader", err, 0)
+	got, readErr := io.ReadAll(out)
+	if readErr != nil {
+		fail("late reader: %v", readErr)
 	}
+	text.expect("late reader", got)
 	finished("late reader", c, err)
 }
 
@@ -74,7 +70,7 @@ func held(rnd *rand.Rand) {
 	c := command("hold", fmt.Sprint(rnd.IntN(3000)))
 	var out bytes.Buffer
 	c.Stdout, c.WaitDelay = &out, time.Duration(1+rnd.IntN(3000))*time.Millisecond
-	if !begin(c) {
+	if !begin("held", c) {
 		return
 	}
 	err := c.Wait()
@@ -86,29 +82,23 @@ func held(rnd *rand.Rand) {
 
 // pipeline gives the output of one command to another.
 func pipeline(rnd *rand.Rand) {
-	size := sizes[rnd.IntN(len(sizes))]
-	first, second := command("say", strconv.Itoa(size), "0"), command("cat")
+	text := randomStream(rnd)
+	first, second := text.sayer(0, 0), command("cat")
 	out, err := first.StdoutPipe()
-	if err != nil {
-		fail("pipeline: %v", err)
+	if !begin("pipeline", first, err) {
 		return
 	}
 	var got bytes.Buffer
 	second.Stdin, second.Stdout = out, &got
-	if !begin(first) {
-		return
-	}
-	if !begin(second) {
+	if !begin("pipeline", second) {
 		first.Kill()
-		first.Wait()
-		waited.Add(1)
+		finished("pipeline", first, first.Wait())
 		return
 	}
 	err1, err2 := first.Wait(), second.Wait()
-	transferred.Add(int64(got.Len()))
-	if err1 != nil || err2 != nil || got.Len() != size {
-		fail("pipeline: %v, %v, %d bytes of %d", err1, err2, got.Len(), size)
-	}
+	expectCode("pipeline", err1, 0)
+	expectCode("pipeline", err2, 0)
+	text.expect("pipeline", got.Bytes())
 	finished("pipeline", first, err1)
 	finished("pipeline", second, err2)
 }
@@ -138,7 +128,7 @@ func broken(rnd *rand.Rand) {
 	} else {
 		c.Stdout = end
 	}
-	if !begin(c) {
+	if !begin("broken", c) {
 		return
 	}
 	err := c.Wait()

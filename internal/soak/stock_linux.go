@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -35,5 +36,29 @@ func takeStock() stock {
 			}
 		}
 	}
+	cgroups, _ := filepath.Glob(cgroupPattern)
+	s.cgroups = len(cgroups)
 	return s
 }
+
+// countsChildren reports whether the kernel tells (CONFIG_PROC_CHILDREN).
+var countsChildren = func() bool {
+	_, err := os.Stat("/proc/thread-self/children")
+	return err == nil
+}()
+
+// cgroupPattern matches the cgroups that this process has made for its trees.
+var cgroupPattern = func() string {
+	b, _ := os.ReadFile("/proc/self/cgroup")
+	_, own, _ := strings.Cut("\n"+string(b), "\n0::")
+	own, _, _ = strings.Cut(own, "\n")
+	b, _ = os.ReadFile("/proc/self/mountinfo")
+	for line := range strings.Lines(string(b)) {
+		mount, _, ok := strings.Cut(line, " - cgroup2 ")
+		if fields := strings.Fields(mount); ok && len(fields) > 4 {
+			root, dir := fields[3], fields[4]
+			return filepath.Join(dir, strings.TrimPrefix(own, root), fmt.Sprintf("xexec-%d-*", os.Getpid()))
+		}
+	}
+	return ""
+}()

@@ -1,0 +1,94 @@
+package xexec_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"example.com/xexec"
+)
+
+func init() {
+	registerHelper("first", helperFirst)
+}
+
+// The first commands of a process open what later ones find open, and find out
+// what later ones know. Each step of that may be refused, for once.
+func TestFirstStartOfAProcess(t *testing.T) {
+	t.Parallel()
+	deadline(t, stuck)
+	kind := xexec.ProcessGroup
+	if cgroupDir() != "" {
+		kind = xexec.Cgroup
+	}
+	if out, err := stdHelperCmd(t, "first", kind.String()).CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// helperFirst is given what a tree is here.
+func helperFirst(args []string) int {
+	before := descriptors()
+	refusal := []denial{{call: unix.SYS_OPENAT, errno: unix.ENFILE}}
+	onThreadOfItsOwn(func() {
+		if deny(false, refusal) != nil {
+			return // there is no such filter here
+		}
+		expectRefused(firstTree(false).Start(), unix.ENFILE)
+		// With files of its own it can do without a cgroup. The program cannot
+		// run, as it has the filter, too.
+		c := firstTree(true)
+		if err := c.Start(); err != nil {
+			fmt.Println("a tree that has its files:", err)
+			return
+		}
+		sayIfNot(c.TreeKind() == xexec.ProcessGroup, "a tree is a %v", c.TreeKind())
+		sayIfNot(c.Kill() != nil || c.Wait() != nil, "it can run")
+		c.Wait()
+	})
+
+	var old unix.Rlimit
+	unix.Prlimit(0, unix.RLIMIT_NOFILE, nil, &old)
+	refused := make(map[string]bool)
+	kind := xexec.NoTree
+	for limit, last := 0, descriptors()+20; limit < last; limit++ {
+		c := firstTree(false)
+		unix.Prlimit(0, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(limit), Max: old.Max}, nil)
+		err := c.Start()
+		unix.Prlimit(0, unix.RLIMIT_NOFILE, &old, nil)
+		if err == nil {
+			kind = c.TreeKind()
+			err = c.Wait()
+			sayIfNot(err == nil, "with %d: Wait: %v", limit, err)
+			continue
+		}
+		sayIfNot(kind == xexec.NoTree, "with %d, and not with fewer: %v", limit, err)
+		sayIfNot(errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.EBADF), "with %d: %v", limit, err)
+		refused[err.Error()] = true
+	}
+	sayIfNot(refused["open /dev/null: too many open files"], "refused were %v", refused)
+	if n := descriptors(); n > before+allowedFiles[os.DevNull]+2 { // and the runtime's poller
+		fmt.Printf("%d descriptors, %d before\n", n, before)
+	}
+	sayIfNot(kind.String() == args[0], "a tree is a %v, and can be a %s", kind, args[0])
+	return 0
+}
+
+// firstTree returns a tree that ends at once.
+func firstTree(withFiles bool) *xexec.Cmd {
+	c := selfCmd("exit", "0")
+	c.SetTree(true)
+	if withFiles {
+		c.Stdin, c.Stdout, c.Stderr = os.Stdin, os.Stdin, os.Stdin
+	}
+	return c
+}
+
+func expectRefused(err error, errno syscall.Errno) {
+	sayIfNot(errors.Is(err, errno) && strings.HasPrefix(err.Error(), "open /dev/null: "), "Start: %v", err)
+}
