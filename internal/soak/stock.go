@@ -19,7 +19,7 @@ type stock struct {
 // to do so. A process whose status was stolen is one of these: package os leaves
 // its pidfd to the collector.
 func settle() (s stock) {
-	for same := 0; same < 5; time.Sleep(50 * time.Millisecond) {
+	for same := 0; same < 20; time.Sleep(50 * time.Millisecond) {
 		debug.FreeOSMemory()
 		last := s
 		if s = takeStock(); s.goroutines == last.goroutines && s.files == last.files && s.children == last.children {
