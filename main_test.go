@@ -36,7 +36,7 @@ const helperArg = "xexec-test-helper"
 // nothing: nearly all end in a fraction of a second, also under the race detector,
 // but a machine with much else to do may need a hundred times that. What a test
 // expects to live on must live for longer.
-const stuck = 2 * time.Minute
+const stuck = time.Minute
 
 // TestMain lets the test binary be its own helper command, and checks at the
 // end of the run that nothing is left of it: no goroutine, and none of what
