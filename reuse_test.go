@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -331,7 +332,16 @@ func TestAdoptedAfterWaitDelay(t *testing.T) {
 		t.Fatal(err)
 	}
 	cancel()
-	time.Sleep(20 * time.Millisecond) // no handshake: the race detector sees the rest
+	// The goroutine that watches has written it when it has a result to give. The
+	// race detector must not see that we know.
+	eventually(t, "os/exec has ended the command", func() bool {
+		for g := range strings.SplitSeq(stacks(), "\n\n") {
+			if strings.Contains(g, "[chan send") && strings.Contains(g, "os/exec.(*Cmd).watchCtx(") {
+				return true
+			}
+		}
+		return false
+	})
 	if err := c.Wait(); err == nil {
 		t.Error("Wait: no error")
 	}
