@@ -52,8 +52,8 @@ func TestCancelIsNotCalledAfterTheReap(t *testing.T) {
 		cancel() // and it is the next to run
 		<-waited
 	}
-	t.Logf("Cancel was called %d times in %d rounds", called, rounds)
-	if late > called/2 {
+	t.Logf("Cancel was called %d times in %d rounds, late %d", called, rounds, late)
+	if late > max(1, called/10) {
 		t.Errorf("of %d calls of Cancel, %d came after the reaping", called, late)
 	}
 }
