@@ -23,11 +23,9 @@ func stolen(rnd *rand.Rand) {
 	if c == nil {
 		return
 	}
-	result := make(chan error, 1)
+	wait := c.Wait
 	if rnd.IntN(2) == 0 {
-		go func() { result <- c.Wait() }()
-	} else {
-		defer func() { result <- nil }()
+		wait = waiters("stolen status", rnd, c)
 	}
 	time.AfterFunc(lifetime(rnd)/4, stop)
 	var took error
@@ -38,7 +36,7 @@ func stolen(rnd *rand.Rand) {
 			_, took = syscall.Wait4(c.Pid(), nil, 0, nil)
 		}
 	}
-	err := c.Wait()
+	err := wait()
 	if took == nil && !errors.Is(err, syscall.ECHILD) {
 		fail("stolen status: Wait: %v", err)
 	}
