@@ -31,6 +31,9 @@ var sandboxes = map[string]struct {
 	"no clone3": {false, func() error {
 		return deny(true, []denial{{call: sysClone3, errno: unix.ENOSYS}})
 	}},
+	"no waitid": {false, func() error {
+		return deny(true, []denial{{call: unix.SYS_WAITID, errno: unix.ENOSYS}})
+	}},
 	"no cgroup.kill": {false, func() error { // Linux 5.13; nothing else is opened so
 		return deny(true, []denial{{call: unix.SYS_OPENAT, errno: unix.ENOENT, arg: 2,
 			value: unix.O_WRONLY | unix.O_NOFOLLOW | unix.O_CLOEXEC | unix.O_LARGEFILE}})

@@ -239,15 +239,15 @@ func (r *run) patientLocked() bool {
 }
 
 // treeEnded takes a tree whose leader has exited a step further to its end, and
-// reports whether that is reached, so that the leader can be reaped. The caller
-// holds r.steps.
-func (r *run) treeEnded() bool {
+// reports whether that is reached, so that the leader can be reaped, if it is not.
+// The caller holds r.steps.
+func (r *run) treeEnded(reaped bool) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.tree == nil || r.fate.over {
 		return true
 	}
-	if r.reapedElsewhere() {
+	if reaped && !r.tree.outlastsLeader() {
 		r.fate.over = true // the group's id is not ours any more
 		return true
 	}

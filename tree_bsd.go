@@ -58,4 +58,6 @@ func (t *tree) alive(p *os.Process) bool {
 	return false
 }
 
+func (t *tree) outlastsLeader() bool { return false }
+
 func (t *tree) close() {}

@@ -99,6 +99,10 @@ func (t *tree) alive(p *os.Process) bool {
 	return alive || unseen && !t.killed
 }
 
+// outlastsLeader reports whether the tree can be named when its leader is reaped,
+// and the group's id perhaps another's.
+func (t *tree) outlastsLeader() bool { return t.cgroup != nil }
+
 func (t *tree) close() {
 	if t.cgroup != nil {
 		t.cgroup.remove()

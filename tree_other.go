@@ -20,4 +20,5 @@ func (*tree) signal(*os.Process, os.Signal) error { return nil }
 func (*tree) resume(*os.Process) error            { return nil }
 func (*tree) kill(*os.Process) error              { return nil }
 func (*tree) alive(*os.Process) bool              { return false }
+func (*tree) outlastsLeader() bool                { return false }
 func (*tree) close()                              {}

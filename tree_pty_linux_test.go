@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -134,6 +135,39 @@ func TestStolenLeaderOfTree(t *testing.T) {
 			t.Errorf("Wait: %v", err)
 		}
 		t.gone()
+	})
+}
+
+// A cgroup outlasts its leader: also after os/exec has reaped that, what is left
+// in it has ended when Wait returns, and it is removed.
+func TestLeaderReapedByOsExec(t *testing.T) {
+	eachTreeKind(t, func(t *treeTest) {
+		if t.kind != xexec.Cgroup {
+			t.Skip("the group's id is nobody's when its leader is reaped")
+		}
+		c := t.sh("for i in 1 2 3 4 5 6 7 8; do sleep 1000 & done; echo ready; read line; exit 3")
+		stdin, err := c.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.start(c)
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", c.Pid()))
+		if err != nil {
+			t.Error(err)
+		}
+		stdin.Close()
+		c.Std().Wait()
+		eventually(t, "the rest is alive", func() bool { return len(marked(t.mark)) == 8 })
+		var exit *xexec.ExitError
+		if err := c.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 3 {
+			t.Errorf("Wait: %v", err)
+		}
+		t.gone()
+		dir := filepath.Join(cgroupDir(), filepath.Base(strings.TrimSpace(string(b))))
+		if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is left: %v", dir, err)
+			syscall.Rmdir(dir)
+		}
 	})
 }
 

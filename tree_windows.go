@@ -142,6 +142,8 @@ func (t *tree) alive(*os.Process) bool {
 	return err == nil && info.ActiveProcesses > 0
 }
 
+func (t *tree) outlastsLeader() bool { return true }
+
 func (t *tree) close() { windows.CloseHandle(t.job) }
 
 // leadsGroup reports whether a process that was created with attr leads a console

@@ -229,13 +229,13 @@ func (r *run) advance(look bool) phase {
 	if r.phase == running || r.phase == claimed {
 		switch seen, unobservable := r.exitSeen(look); {
 		case r.phase == claimed:
-		case seen:
+		case seen, unobservable && r.reapedElsewhere():
 			r.phase = lingering
 		case unobservable:
 			r.reapInBackground()
 		}
 	}
-	if r.phase == lingering && r.treeEnded() {
+	if r.phase == lingering && r.treeEnded(r.reapedElsewhere()) {
 		r.reap()
 	}
 	if r.phase == exited && r.copyingOver() {
@@ -295,9 +295,6 @@ func (r *run) reap() {
 // the means, a process that was released). Signals to that are as safe as
 // os.Process makes them. The caller holds steps.
 func (r *run) reapInBackground() {
-	if r.wasReaped() {
-		return
-	}
 	r.phase, r.reaped = reaping, make(chan struct{})
 	go r.reapWith(r.stdCmd())
 }
@@ -325,6 +322,9 @@ func (r *run) reapedElsewhere() bool {
 // reapWith lets os/exec's Wait, which may block, reap the process.
 func (r *run) reapWith(std *exec.Cmd) {
 	err := std.Wait()
+	for !r.restEnded() {
+		r.linger(nil)
+	}
 	r.settle()
 	r.steps.Lock()
 	defer r.steps.Unlock()
@@ -332,6 +332,13 @@ func (r *run) reapWith(std *exec.Cmd) {
 	r.setState(std.ProcessState)
 	r.phase = exited
 	close(r.reaped)
+}
+
+// restEnded is treeEnded for a tree whose leader was reaped first.
+func (r *run) restEnded() bool {
+	r.steps.Lock()
+	defer r.steps.Unlock()
+	return r.treeEnded(true)
 }
 
 // stdCmd returns the command whose os/exec Wait reaps the process.
