@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -36,10 +37,20 @@ func needCgroup(t testing.TB) {
 	}
 }
 
-// cgroups returns those that trees of process pid have made below dir.
+// cgroups returns those that trees of process pid have made below dir, and those
+// that are left of a killed process that had that id once.
 func cgroups(dir string, pid int) []string {
 	found, _ := filepath.Glob(fmt.Sprintf("%s/xexec-%d-*", dir, pid))
 	return found
+}
+
+// newCgroups returns a function that returns those that trees of process pid have
+// made below dir since.
+func newCgroups(dir string) func(pid int) []string {
+	before, _ := filepath.Glob(dir + "/xexec-*")
+	return func(pid int) []string {
+		return slices.DeleteFunc(cgroups(dir, pid), func(dir string) bool { return slices.Contains(before, dir) })
+	}
 }
 
 // All other tests of trees, on the systems that this one can be made to look
@@ -68,7 +79,7 @@ func TestOlderKernels(t *testing.T) {
 func TestTreeKindElsewhere(t *testing.T) {
 	t.Parallel()
 	needCgroup(t)
-	kinds := map[string]xexec.TreeKind{"nothing": xexec.Cgroup}
+	kinds := map[string]xexec.TreeKind{"nothing": xexec.Cgroup, "no waitid": xexec.Cgroup}
 	for name := range sandboxes {
 		if strings.Contains(name, "clone3") || strings.Contains(name, "cgroup") {
 			kinds[name] = xexec.ProcessGroup
@@ -79,11 +90,12 @@ func TestTreeKindElsewhere(t *testing.T) {
 			t.Parallel()
 			deadline(t, stuck)
 			c := sandboxCmd(t, name, "tree")
+			made := newCgroups(cgroupDir())
 			out, err := c.CombinedOutput()
 			if want := fmt.Sprintf("%v %q <nil>\n", kind, "out\n"); string(out) != want || err != nil {
 				t.Errorf("%s %v, want %s", out, err, want)
 			}
-			if left := cgroups(cgroupDir(), c.Process.Pid); left != nil {
+			if left := made(c.Process.Pid); len(left) != 0 {
 				t.Errorf("left: %s", left)
 			}
 		})
@@ -208,10 +220,8 @@ func TestEscapesFromTheProcessGroup(t *testing.T) {
 func TestCgroupsAreRemoved(t *testing.T) {
 	needCgroup(t) // not parallel: it counts
 	deadline(t, stuck)
-	count := func() int { return len(cgroups(cgroupDir(), os.Getpid())) }
-	if n := count(); n != 0 {
-		t.Fatalf("%d at the start", n)
-	}
+	made := newCgroups(cgroupDir())
+	count := func() int { return len(made(os.Getpid())) }
 	start := func(c *xexec.Cmd) error {
 		c.SetTree(true)
 		return c.Start()
@@ -220,7 +230,7 @@ func TestCgroupsAreRemoved(t *testing.T) {
 	if err := start(c); err != nil || count() != 1 {
 		t.Errorf("%v, %d cgroups while one runs", err, count())
 	}
-	nested := filepath.Join(cgroups(cgroupDir(), os.Getpid())[0], "nested", "deep")
+	nested := filepath.Join(made(os.Getpid())[0], "nested", "deep")
 	if err := os.MkdirAll(nested, 0o755); err != nil {
 		t.Error(err)
 	}
