@@ -138,22 +138,32 @@ func hasEnded(t testing.TB, h windows.Handle, timeout time.Duration) bool {
 }
 
 func TestJobEndsWithItsLeader(t *testing.T) {
-	deadline(t, stuck)
-	c := helperCmd(t, "family", "2", "3")
-	c.SetTree(true)
-	f := startFamily(t, c)
-	if c.TreeKind() != xexec.JobObject {
-		t.Errorf("TreeKind is %v", c.TreeKind())
-	}
-	c.Wait()
-	f.gone()
-	if code := c.ProcessState.ExitCode(); code != 3 {
-		t.Errorf("exit code %d", code)
-	}
-	for _, sig := range []os.Signal{os.Kill, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
-		if err := c.Signal(sig); err != os.ErrProcessDone {
-			t.Errorf("late %v: %v", sig, err)
-		}
+	for _, by := range []string{"Wait", "os/exec's Wait"} {
+		t.Run("reaped by "+by, func(t *testing.T) {
+			deadline(t, stuck)
+			c := helperCmd(t, "family", "2", "3")
+			c.SetTree(true)
+			f := startFamily(t, c)
+			if c.TreeKind() != xexec.JobObject {
+				t.Errorf("TreeKind is %v", c.TreeKind())
+			}
+			if by != "Wait" {
+				c.Std().Wait()
+				if n := f.alive(); n != familySize-1 {
+					t.Errorf("%d are alive", n)
+				}
+			}
+			c.Wait()
+			f.gone()
+			if code := c.ProcessState.ExitCode(); code != 3 {
+				t.Errorf("exit code %d", code)
+			}
+			for _, sig := range []os.Signal{os.Kill, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+				if err := c.Signal(sig); err != os.ErrProcessDone {
+					t.Errorf("late %v: %v", sig, err)
+				}
+			}
+		})
 	}
 }
 
