@@ -31,8 +31,9 @@ func newCgroup() *cgroup {
 	if own == "" {
 		return nil
 	}
-	// A process that had our id may have been killed and have left its own.
-	for range 100 {
+	// A process that had our id may have been killed and have left its own: as many
+	// as it had children.
+	for range 1 << 20 {
 		path := fmt.Sprintf("%s/xexec-%d-%d", own, os.Getpid(), cgroupCount.Add(1))
 		switch err := syscall.Mkdir(path, 0o755); err {
 		case nil:

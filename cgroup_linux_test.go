@@ -17,9 +17,16 @@ func init() {
 	registerHelper("tree", helperTree)
 }
 
-// helperTree runs a tree and prints what kind it was, how it ended and how many
-// cgroups it has left.
-func helperTree([]string) int {
+// helperTree runs a tree and prints what kind it was and how it ended. Its argument
+// is how many cgroups are left of a process that had our id and was killed.
+func helperTree(args []string) int {
+	for i := range atoi(args[0]) {
+		dir := fmt.Sprintf("%s/xexec-%d-%d", cgroupDir(), os.Getpid(), i+1)
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			fmt.Println(err)
+		}
+		defer syscall.Rmdir(dir)
+	}
 	c := xexec.Command("sh", "-c", "sleep 1000 & echo out")
 	c.SetTree(true)
 	out, err := c.Output()
@@ -89,7 +96,7 @@ func TestTreeKindElsewhere(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			deadline(t, stuck)
-			c := sandboxCmd(t, name, "tree")
+			c := sandboxCmd(t, name, "tree", "0")
 			made := newCgroups(cgroupDir())
 			out, err := c.CombinedOutput()
 			if want := fmt.Sprintf("%v %q <nil>\n", kind, "out\n"); string(out) != want || err != nil {
@@ -108,19 +115,20 @@ func TestTreeKindInACgroup(t *testing.T) {
 	needCgroup(t)
 	deadline(t, stuck)
 	for _, test := range []struct {
-		name, file, value, sandbox string
-		want                       xexec.TreeKind
+		name, file, value, sandbox, left string
+		want                             xexec.TreeKind
 	}{
-		{"plain", "", "", "nothing", xexec.Cgroup},
-		{"room for one", "cgroup.max.descendants", "1", "nothing", xexec.Cgroup},
-		{"threaded", "cgroup.type", "threaded", "nothing", xexec.ProcessGroup},            // EOPNOTSUPP
-		{"no more cgroups", "cgroup.max.descendants", "0", "nothing", xexec.ProcessGroup}, // EAGAIN
-		{"no deeper cgroups", "cgroup.max.depth", "0", "nothing", xexec.ProcessGroup},     // EAGAIN
-		{"mount of another namespace", "", "", "other namespace", xexec.ProcessGroup},
+		{"plain", "", "", "nothing", "0", xexec.Cgroup},
+		{"room for one", "cgroup.max.descendants", "1", "nothing", "0", xexec.Cgroup},
+		{"threaded", "cgroup.type", "threaded", "nothing", "0", xexec.ProcessGroup},            // EOPNOTSUPP
+		{"no more cgroups", "cgroup.max.descendants", "0", "nothing", "0", xexec.ProcessGroup}, // EAGAIN
+		{"no deeper cgroups", "cgroup.max.depth", "0", "nothing", "0", xexec.ProcessGroup},     // EAGAIN
+		{"mount of another namespace", "", "", "other namespace", "0", xexec.ProcessGroup},
+		{"killed predecessor", "", "", "nothing", "1000", xexec.Cgroup}, // EEXIST
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			dir := newTestCgroup(t)
-			c := sandboxCmd(t, test.sandbox, "tree")
+			c := sandboxCmd(t, test.sandbox, "tree", test.left)
 			f, err := os.Open(dir)
 			if err != nil {
 				t.Fatal(err)
