@@ -147,6 +147,9 @@ func treeExits(rnd *rand.Rand) {
 	if c == nil {
 		return
 	}
+	if c.TreeKind() == xexec.Cgroup && rnd.IntN(2) == 0 {
+		c.Std().Wait() // which reaps the leader, and ends nobody
+	}
 	err := waiters("tree whose leader exits", rnd, c)()
 	expectCode("tree whose leader exits", err, 0)
 	expectNobody("tree whose leader exits", c, mark)
