@@ -135,6 +135,7 @@ func (r *run) contextEnded(ctx context.Context, cancel func() error, kill bool) 
 	case cancel != nil:
 		alive := !r.sealedLocked()
 		end.running = make(chan struct{})
+		end.asked = alive // the leader may be gone before Cancel has returned
 		func() {
 			defer close(end.running)
 			r.mu.Unlock()

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -129,6 +130,34 @@ const (
 // that has another process besides.
 func politely(member string) string {
 	return `trap "exit 0" TERM; sh -c '` + strings.ReplaceAll(member, "'", `'\''`) + `' & while :; do sleep 0.01; done`
+}
+
+// Those who outlive the leader have their WaitDelay also while Cancel runs.
+func TestTreeHasWaitDelayDuringCancel(t *testing.T) {
+	eachTreeKind(t, func(t *treeTest) {
+		allowed := filepath.Join(t.TempDir(), "allowed")
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		c := t.shContext(ctx, politely(`trap "" TERM; echo ready; until [ -e `+allowed+` ]; do sleep 0.01; done; echo clean`))
+		c.WaitDelay = stuck
+		c.Cancel = func() error {
+			err := c.Process.Signal(syscall.SIGTERM)
+			eventually(t, "the leader exits", func() bool { return zombie(c.Pid()) })
+			if done, err := c.TryWait(); done {
+				t.Errorf("TryWait: %v", err)
+			}
+			return errors.Join(err, os.WriteFile(allowed, nil, 0o666))
+		}
+		w := t.start(c)
+		cancel()
+		if err := c.Wait(); err != context.Canceled {
+			t.Errorf("Wait: %v", err)
+		}
+		t.gone()
+		if w.String() != "ready\nclean\n" {
+			t.Errorf("output %q", w)
+		}
+	})
 }
 
 func TestTreeKeepsTimeouts(t *testing.T) {
