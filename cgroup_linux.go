@@ -148,18 +148,19 @@ func (g *cgroup) populated() bool {
 	return bytes.Contains(buf[:n], []byte("populated 1"))
 }
 
-// signalOthers sends sig to those in the cgroup that have left the process group,
-// until a look finds no new one.
+// signalOthers sends sig to those in the cgroup that are not in the process group
+// pgid (0 for none), until a look finds no new one, and reports whether it has
+// reached any.
 //
 // None of them is our child, so each is held by a pidfd, and must have been found
 // in the cgroup after that was opened: then it is in the tree, or it has exited
 // and the signal reaches nobody.
-func (g *cgroup) signalOthers(pgid int, sig syscall.Signal) {
+func (g *cgroup) signalOthers(pgid int, sig syscall.Signal) (reached bool) {
 	seen := make(map[int]bool)
 	for range 100 {
 		fds := make(map[int]int)
 		for _, pid := range g.procs() {
-			if seen[pid] || inGroup(pid, pgid) {
+			if seen[pid] || pgid != 0 && inGroup(pid, pgid) {
 				continue
 			}
 			if fd, err := unix.PidfdOpen(pid, 0); err == nil {
@@ -167,18 +168,19 @@ func (g *cgroup) signalOthers(pgid int, sig syscall.Signal) {
 			}
 		}
 		if len(fds) == 0 {
-			return
+			return reached
 		}
 		for _, pid := range g.procs() {
 			if fd, ok := fds[pid]; ok {
 				seen[pid] = true
-				unix.PidfdSendSignal(fd, sig, nil, 0)
+				reached = unix.PidfdSendSignal(fd, sig, nil, 0) == nil || reached
 			}
 		}
 		for _, fd := range fds {
 			unix.Close(fd)
 		}
 	}
+	return reached
 }
 
 // procs returns the processes in the cgroup and below.

@@ -15,6 +15,7 @@ import (
 
 func init() {
 	registerHelper("tree", helperTree)
+	registerHelper("obedient", helperObedient)
 }
 
 // helperTree runs a tree and prints what kind it was and how it ended. Its argument
@@ -32,6 +33,44 @@ func helperTree(args []string) int {
 	out, err := c.Output()
 	fmt.Printf("%v %q %v\n", c.TreeKind(), out, err)
 	return 0
+}
+
+// helperObedient asks a tree to end that does so, and prints what kind it was and
+// what the errors were. Its argument is "cgroup", or "group" for none.
+func helperObedient(args []string) int {
+	c := xexec.Command("sleep", "1000")
+	c.SetTree(true)
+	if args[0] == "group" {
+		own, err := os.Open(cgroupDir())
+		if err != nil {
+			fmt.Println(err)
+			return 1
+		}
+		c.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(own.Fd())}
+	}
+	if err := c.Start(); err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	fmt.Print(c.TreeKind(), " ", c.Signal(syscall.Signal(0)), " ", c.Terminate())
+	fmt.Println("", c.Wait(), c.Kill())
+	return 0
+}
+
+// That a process cannot be observed is no reason not to signal it.
+func TestTreeWithoutWaitid(t *testing.T) {
+	t.Parallel()
+	needCgroup(t)
+	for arg, kind := range map[string]xexec.TreeKind{"cgroup": xexec.Cgroup, "group": xexec.ProcessGroup} {
+		t.Run(arg, func(t *testing.T) {
+			t.Parallel()
+			deadline(t, stuck)
+			out, err := sandboxCmd(t, "no waitid", "obedient", arg).CombinedOutput()
+			if want := fmt.Sprintf("%v <nil> <nil> signal: terminated %v\n", kind, os.ErrProcessDone); string(out) != want || err != nil {
+				t.Errorf("%s%v, want %s", out, err, want)
+			}
+		})
+	}
 }
 
 func needCgroup(t testing.TB) {

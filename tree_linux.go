@@ -66,8 +66,15 @@ func (t *tree) signal(p *os.Process, sig os.Signal) error {
 		return errors.New("os: unsupported signal type")
 	}
 	err := signalGroup(p, s)
-	if t.cgroup != nil && s != 0 {
-		t.cgroup.signalOthers(p.Pid, s)
+	if t.cgroup == nil || s == 0 && err == nil {
+		return err
+	}
+	reached := 0
+	if err == nil {
+		reached = p.Pid
+	}
+	if t.cgroup.signalOthers(reached, s) {
+		return nil
 	}
 	return err
 }
@@ -146,11 +153,11 @@ func unreaped(p *os.Process) error {
 	for {
 		err := unix.Waitid(unix.P_PID, p.Pid, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
 		switch err {
-		case nil:
-			return nil
 		case unix.EINTR:
-		default:
+		case unix.ECHILD:
 			return os.ErrProcessDone
+		default:
+			return nil // or it cannot be asked, and the first answer must do
 		}
 	}
 }

@@ -171,6 +171,34 @@ func TestLeaderReapedByOsExec(t *testing.T) {
 	})
 }
 
+// And it can be asked to end.
+func TestTerminateWhenOsExecHasReapedTheLeader(t *testing.T) {
+	eachTreeKind(t, func(t *treeTest) {
+		if t.kind != xexec.Cgroup {
+			t.Skip("the group's id is nobody's when its leader is reaped")
+		}
+		member := "sh -c '" + strings.ReplaceAll(polite, "'", `'\''`) + "' & "
+		c := t.sh(member + "setsid " + member + "exec sleep 1000")
+		w := t.start(c)
+		eventually(t, "both are ready", func() bool { return strings.Count(w.String(), "ready") == 2 })
+		c.Process.Kill()
+		c.Std().Wait()
+		if err := c.Signal(syscall.Signal(0)); err != nil {
+			t.Errorf("signal 0: %v", err)
+		}
+		if err := c.Terminate(); err != nil {
+			t.Errorf("Terminate: %v", err)
+		}
+		if err := c.Wait(); err == nil || err.Error() != "signal: killed" {
+			t.Errorf("Wait: %v", err)
+		}
+		t.gone()
+		if got := w.String(); got != "ready\nready\nclean\nclean\n" {
+			t.Errorf("output %q", got)
+		}
+	})
+}
+
 // groupByPidfd reports whether a process group can be signalled through the
 // pidfd of its leader: there are pidfds, and the flag is no EINVAL.
 func groupByPidfd() bool {
