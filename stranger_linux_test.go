@@ -143,6 +143,21 @@ func helperStrangers(args []string) int {
 			ours++
 		}
 	}
+	// Who has got the id since os/exec's Wait is not waited for.
+	c := xexec.Command("true")
+	if err := c.Start(); err != nil {
+		fmt.Println(err)
+	}
+	c.Std().Wait()
+	stranger, err := reuse(c.Process.Pid)
+	if err != nil {
+		fmt.Println(err)
+		return 2
+	}
+	if done, err := c.TryWait(); !done || err != nil {
+		fmt.Println("after os/exec's Wait, beside a stranger:", done, err)
+	}
+	end(stranger)
 	fmt.Printf("pidfd %v; of %d strangers, kill(-pid) has killed %d, xexec %d\n", handle, rounds, idiom, ours)
 	return 0
 }

@@ -31,6 +31,8 @@ func observe(p *os.Process, pid int, block bool) (exited bool, err error) {
 		}
 	}
 	switch e := p.WithHandle(func(fd uintptr) { waitid(unix.P_PIDFD, int(fd)) }); {
+	case e == os.ErrNoHandle && p.Signal(unix.Signal(0)) == os.ErrProcessDone:
+		return true, nil // the id may be another child's
 	case e == os.ErrNoHandle:
 		waitid(unix.P_PID, pid)
 	case errors.Is(e, os.ErrProcessDone):
