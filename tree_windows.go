@@ -1,6 +1,7 @@
 package xexec
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -165,11 +166,14 @@ func interrupt(pid int) error {
 	return nil
 }
 
-// send sends sig to the process, or to the tree, which is not over. The caller
-// holds r.mu.
+// send sends sig to the process, or to the tree, which is not over. What os/exec
+// has reaped or released cannot be interrupted: its id is free. The caller holds
+// r.mu.
 func (r *run) send(sig os.Signal) error {
-	if r.leads && (sig == os.Interrupt || sig == syscall.SIGTERM) {
-		return interrupt(r.pid)
+	if !r.leads || sig != os.Interrupt && sig != syscall.SIGTERM {
+		return r.proc.Signal(sig)
 	}
-	return r.proc.Signal(sig)
+	var err error
+	closed := r.proc.WithHandle(func(uintptr) { err = interrupt(r.pid) })
+	return cmp.Or(closed, err)
 }

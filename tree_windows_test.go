@@ -149,6 +149,9 @@ func TestJobEndsWithItsLeader(t *testing.T) {
 			}
 			if by != "Wait" {
 				c.Std().Wait()
+				if err := c.Terminate(); err == nil || errors.Is(err, errors.ErrUnsupported) {
+					t.Errorf("Terminate has tried CTRL_BREAK with an id that is free: %v", err)
+				}
 				if n := f.alive(); n != familySize-1 {
 					t.Errorf("%d are alive", n)
 				}
