@@ -9,7 +9,9 @@ import (
 )
 
 // A tree is the process group that the leader leads. Its methods are called with
-// run.mu held, while the leader is unreaped: so the group's id is still its own.
+// run.mu held, while the leader is unreaped: so the group's id is still its own,
+// unless somebody who waits for any child has taken the leader. (There is no way
+// to ask for that: where a zombie cannot be signalled it looks the same.)
 type tree struct{}
 
 func newTree(attr *syscall.SysProcAttr) (*tree, error) {
@@ -28,6 +30,9 @@ func (t *tree) signal(p *os.Process, sig os.Signal) error {
 	s, ok := sig.(syscall.Signal)
 	if !ok {
 		return errors.New("os: unsupported signal type")
+	}
+	if p.Pid <= 0 {
+		return p.Signal(sig) // it was released, which is what that says
 	}
 	err := syscall.Kill(-p.Pid, s)
 	if err == syscall.ESRCH {
