@@ -22,7 +22,8 @@ import (
 //     leader is reaped. So Wait does not hang on a pipe that a forgotten
 //     background process holds (golang/go#23019).
 //   - The tree has been asked to stop, by Terminate, by Shutdown or by a Cancel,
-//     before the leader exited. Then the others have the same time as the leader
+//     before the leader exited, or after that while nobody waited, so that the
+//     others were not killed. Then they have the same time as the leader
 //     to clean up: until Shutdown's ctx ends or WaitDelay has passed since the
 //     command's own ctx has, and are killed only then. If there is neither,
 //     because Terminate was called alone or WaitDelay is zero, nothing limits
