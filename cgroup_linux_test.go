@@ -226,7 +226,7 @@ func TestEscapesFromTheProcessGroup(t *testing.T) {
 		tt.gone()
 	})
 	t.Run("shutdown", func(t *testing.T) {
-		c := tt.sh("setsid sh -c '" + strings.ReplaceAll(polite, "'", `'\''`) + "'; wait")
+		c := tt.sh("setsid " + inShell(polite) + "; wait")
 		w := tt.start(c)
 		ctx, cancel := context.WithTimeout(context.Background(), stuck)
 		defer cancel()
@@ -236,7 +236,7 @@ func TestEscapesFromTheProcessGroup(t *testing.T) {
 		tt.gone()
 	})
 	t.Run("kill", func(t *testing.T) {
-		c := tt.sh("setsid sh -c '" + strings.ReplaceAll(deaf, "'", `'\''`) + "'; wait")
+		c := tt.sh("setsid " + inShell(deaf) + "; wait")
 		tt.start(c)
 		if err := c.Kill(); err != nil {
 			t.Error(err)

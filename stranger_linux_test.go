@@ -147,6 +147,7 @@ func helperStrangers(args []string) int {
 	c := xexec.Command("true")
 	if err := c.Start(); err != nil {
 		fmt.Println(err)
+		return 1
 	}
 	c.Std().Wait()
 	stranger, err := reuse(c.Process.Pid)

@@ -54,7 +54,9 @@ import (
 // waited for, except in a cgroup, where it can. A process that is killed itself
 // leaves the cgroups of its trees behind, empty once their processes end. If
 // somebody else has reaped the leader (wait4(-1), os/exec's Wait), a process group
-// can only be reached through the leader's pidfd (Linux 6.9), or not at all.
+// can only be reached through the leader's pidfd (Linux 6.9), or not at all; on
+// macOS and the BSDs, though, one whose leader a wait4(-1) has taken is named by
+// its number still, which may be another's by then.
 //
 // SysProcAttr is used as it is, and not modified. It may ask for a session
 // (Setsid, also with a controlling terminal) or for the foreground: the leader

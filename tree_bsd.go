@@ -10,8 +10,8 @@ import (
 
 // A tree is the process group that the leader leads. Its methods are called with
 // run.mu held, while the leader is unreaped: so the group's id is still its own,
-// unless somebody who waits for any child has taken the leader. (There is no way
-// to ask for that: where a zombie cannot be signalled it looks the same.)
+// unless somebody who waits for any child has taken the leader. (Signal 0 does not
+// tell: where it cannot be sent to a zombie, that looks the same.)
 type tree struct{}
 
 func newTree(attr *syscall.SysProcAttr) (*tree, error) {

@@ -141,62 +141,60 @@ func TestStolenLeaderOfTree(t *testing.T) {
 // A cgroup outlasts its leader: also after os/exec has reaped that, what is left
 // in it has ended when Wait returns, and it is removed.
 func TestLeaderReapedByOsExec(t *testing.T) {
-	eachTreeKind(t, func(t *treeTest) {
-		if t.kind != xexec.Cgroup {
-			t.Skip("the group's id is nobody's when its leader is reaped")
-		}
-		c := t.sh("for i in 1 2 3 4 5 6 7 8; do sleep 1000 & done; echo ready; read line; exit 3")
-		stdin, err := c.StdinPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.start(c)
-		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", c.Pid()))
-		if err != nil {
-			t.Error(err)
-		}
-		stdin.Close()
-		c.Std().Wait()
-		eventually(t, "the rest is alive", func() bool { return len(marked(t.mark)) == 8 })
-		var exit *xexec.ExitError
-		if err := c.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 3 {
-			t.Errorf("Wait: %v", err)
-		}
-		t.gone()
-		dir := filepath.Join(cgroupDir(), filepath.Base(strings.TrimSpace(string(b))))
-		if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("%s is left: %v", dir, err)
-			syscall.Rmdir(dir)
-		}
-	})
+	t.Parallel()
+	needCgroup(t)
+	deadline(t, stuck)
+	tt := newTreeTest(t, xexec.Cgroup)
+	c := tt.sh("for i in 1 2 3 4 5 6 7 8; do sleep 1000 & done; echo ready; read line; exit 3")
+	stdin, err := c.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tt.start(c)
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", c.Pid()))
+	if err != nil {
+		t.Error(err)
+	}
+	stdin.Close()
+	c.Std().Wait()
+	eventually(t, "the rest is alive", func() bool { return len(marked(tt.mark)) == 8 })
+	var exit *xexec.ExitError
+	if err := c.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 3 {
+		t.Errorf("Wait: %v", err)
+	}
+	tt.gone()
+	// The last line is that of version 2.
+	dir := filepath.Join(cgroupDir(), filepath.Base(strings.TrimSpace(string(b))))
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%s is left: %v", dir, err)
+		syscall.Rmdir(dir)
+	}
 }
 
 // And it can be asked to end.
 func TestTerminateWhenOsExecHasReapedTheLeader(t *testing.T) {
-	eachTreeKind(t, func(t *treeTest) {
-		if t.kind != xexec.Cgroup {
-			t.Skip("the group's id is nobody's when its leader is reaped")
-		}
-		member := "sh -c '" + strings.ReplaceAll(polite, "'", `'\''`) + "' & "
-		c := t.sh(member + "setsid " + member + "exec sleep 1000")
-		w := t.start(c)
-		eventually(t, "both are ready", func() bool { return strings.Count(w.String(), "ready") == 2 })
-		c.Process.Kill()
-		c.Std().Wait()
-		if err := c.Signal(syscall.Signal(0)); err != nil {
-			t.Errorf("signal 0: %v", err)
-		}
-		if err := c.Terminate(); err != nil {
-			t.Errorf("Terminate: %v", err)
-		}
-		if err := c.Wait(); err == nil || err.Error() != "signal: killed" {
-			t.Errorf("Wait: %v", err)
-		}
-		t.gone()
-		if got := w.String(); got != "ready\nready\nclean\nclean\n" {
-			t.Errorf("output %q", got)
-		}
-	})
+	t.Parallel()
+	needCgroup(t)
+	deadline(t, stuck)
+	tt := newTreeTest(t, xexec.Cgroup)
+	c := tt.sh(inShell(polite) + " & setsid " + inShell(polite) + " & exec sleep 1000")
+	w := tt.start(c)
+	eventually(t, "both are ready", func() bool { return strings.Count(w.String(), "ready") == 2 })
+	c.Process.Kill()
+	c.Std().Wait()
+	if err := c.Signal(syscall.Signal(0)); err != nil {
+		t.Errorf("signal 0: %v", err)
+	}
+	if err := c.Terminate(); err != nil {
+		t.Errorf("Terminate: %v", err)
+	}
+	if err := c.Wait(); err == nil || err.Error() != "signal: killed" {
+		t.Errorf("Wait: %v", err)
+	}
+	tt.gone()
+	if got := w.String(); got != "ready\nready\nclean\nclean\n" {
+		t.Errorf("output %q", got)
+	}
 }
 
 // groupByPidfd reports whether a process group can be signalled through the

@@ -129,7 +129,12 @@ const (
 // politely is a script whose leader exits with status 0 on SIGTERM at once, and
 // that has another process besides.
 func politely(member string) string {
-	return `trap "exit 0" TERM; sh -c '` + strings.ReplaceAll(member, "'", `'\''`) + `' & while :; do sleep 0.01; done`
+	return `trap "exit 0" TERM; ` + inShell(member) + ` & while :; do sleep 0.01; done`
+}
+
+// inShell is the script as a command of another.
+func inShell(script string) string {
+	return "sh -c '" + strings.ReplaceAll(script, "'", `'\''`) + "'"
 }
 
 // Those who outlive the leader have their WaitDelay also while Cancel runs.
@@ -331,6 +336,22 @@ func TestCancelOfTree(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Nobody waits when the leader exits by itself: then the rest can be asked still.
+func TestTerminateWhenOnlyTheRestIsLeft(t *testing.T) {
+	eachTreeKind(t, func(t *treeTest) {
+		c := t.sh(inShell(polite) + " & exit 3")
+		w := t.start(c)
+		eventually(t, "the leader exits", func() bool { return zombie(c.Pid()) })
+		if err := c.Terminate(); err != nil {
+			t.Errorf("Terminate: %v", err)
+		}
+		if err := c.Wait(); err == nil || err.Error() != "exit status 3" || w.String() != "ready\nclean\n" {
+			t.Errorf("Wait: %v, output %q", err, w)
+		}
+		t.gone()
+	})
 }
 
 // Without a deadline, those who outlive the leader have all the time they want.
