@@ -1,0 +1,147 @@
+// Package exits sees that a process has exited, without reaping it.
+//
+// It promises that looking and waiting change nothing about the process: the
+// status stays for os.Process.Wait, and until somebody takes it the process id is
+// not another's. Any number of goroutines may look at and wait for one process.
+// A wait that is called off leaves nothing behind, and once nobody waits the
+// package has neither a goroutine nor a descriptor, save where it says so below.
+//
+// The caller guarantees that nobody of its own has reaped the process when it
+// calls Exited, and that nobody of its own reaps it while a Wait runs. A stranger
+// may do so, with wait4(-1) say: the process has then exited. The caller reaps
+// with a wait that blocks, as the exit may be seen a moment before the status is
+// there.
+//
+// Linux: waitid(2) with WNOWAIT, by the pidfd that os.Process owns. At most
+// maxThreads waits block a thread each, which is the quickest way. All others
+// share an epoll(7) set that hangs in the runtime's poller. Where the kernel
+// refuses epoll, each wait blocks a thread; where it refuses pidfds, too, and the
+// process is found by its id. A wait with a cancel channel then leaves a goroutine
+// until the process exits, one for each Process.
+//
+// macOS and the BSDs: kqueue(2) with NOTE_EXIT, by process id. All waits share one
+// kqueue and the thread that blocks in it. A look has a kqueue of its own.
+//
+// Windows: the process handle. A wait blocks a thread, and one that can be called
+// off has an event object beside.
+//
+// Elsewhere nothing can be seen, and every error is errors.ErrUnsupported.
+package exits
+
+import (
+	"os"
+	"sync"
+	"sync/atomic"
+)
+
+// A Process is a process and the id that it had: os.Process.Release overwrites
+// its Pid. It is shared by pointer.
+type Process struct {
+	OS       *os.Process
+	pid      int
+	observer observer
+}
+
+// Of returns a Process for p, which has not been released.
+func Of(p *os.Process) *Process { return &Process{OS: p, pid: p.Pid} }
+
+// Pid returns the process id that p has, or had.
+func (p *Process) Pid() int { return p.pid }
+
+// Exited reports whether p has exited, without reaping it. It never blocks.
+//
+// An error says that this cannot be seen: the system has no means for it
+// (errors.ErrUnsupported), p was released, or p runs and is no child of ours
+// (ECHILD, on Linux only).
+//
+// A process that its tracer has stopped has not exited. One that has exited and
+// that another process traces has not either, until its tracer lets it go: it
+// cannot be reaped before.
+func (p *Process) Exited() (bool, error) { return p.exited() }
+
+// Wait blocks until p has exited and returns true. It returns false if cancel is
+// closed first, and an error as Exited does.
+//
+// A nil cancel lets it block the caller's thread. It then returns true for a
+// process, too, that has stopped for us, its tracer: os.Process.Wait returns for
+// that as well.
+func (p *Process) Wait(cancel <-chan struct{}) (bool, error) {
+	if cancel == nil && takeThread() {
+		defer giveThread()
+		return p.block()
+	}
+	if exited, err := p.exited(); exited || err != nil {
+		return exited, err
+	}
+	switch p.poll(cancel) {
+	case sawExit:
+		return true, nil
+	case calledOff:
+		return false, nil
+	}
+	if cancel == nil {
+		return p.block()
+	}
+	return p.observer.wait(p, cancel)
+}
+
+// Watch tells of the exit of p, which need not be a child of ours. It closes
+// exited when p has exited, reaped or not. stop ends the watching and must be
+// called in any case; it does not block. An error says that p cannot be watched.
+func Watch(p *os.Process) (exited <-chan struct{}, stop func(), err error) { return watch(p) }
+
+// watchedNoMore is what Watch returns for a process that has exited.
+func watchedNoMore() (<-chan struct{}, func(), error) {
+	exited := make(chan struct{})
+	close(exited)
+	return exited, func() {}, nil
+}
+
+// An outcome is how a wait has ended that can be called off.
+type outcome int
+
+const (
+	notPolled outcome = iota // there is no such wait for this process
+	sawExit
+	calledOff
+)
+
+// threads counts the waits that block a thread although they could be polled.
+// There are never more than maxThreads.
+var threads atomic.Int32
+
+func takeThread() bool {
+	if threads.Add(1) <= maxThreads {
+		return true
+	}
+	giveThread()
+	return false
+}
+
+func giveThread() { threads.Add(-1) }
+
+// An observer is a goroutine that blocks until the exit in the place of waits
+// that may be called off, where these cannot be polled. It cannot be called off
+// itself. All waits of a Process share it.
+type observer struct {
+	once   sync.Once
+	over   chan struct{} // closed when what is below is set
+	exited bool
+	err    error
+}
+
+func (o *observer) wait(p *Process, cancel <-chan struct{}) (bool, error) {
+	o.once.Do(func() {
+		o.over = make(chan struct{})
+		go func() {
+			defer close(o.over)
+			o.exited, o.err = p.block()
+		}()
+	})
+	select {
+	case <-o.over:
+		return o.exited, o.err
+	case <-cancel:
+		return false, nil
+	}
+}

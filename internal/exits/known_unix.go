@@ -1,0 +1,21 @@
+//go:build linux || darwin || dragonfly || freebsd || netbsd || openbsd
+
+package exits
+
+import (
+	"os"
+	"syscall"
+)
+
+// known returns what package os and kill(2) know of p, which is not named by a
+// handle: whether it is gone, or that it was released.
+func known(p *os.Process) (done bool, err error) {
+	err = p.Signal(syscall.Signal(0))
+	if err == os.ErrProcessDone {
+		return true, nil
+	}
+	if _, ok := err.(syscall.Errno); ok {
+		err = nil // it runs as somebody else
+	}
+	return false, err
+}
