@@ -1,0 +1,117 @@
+package tree
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// ErrCanceled is the error of a Start that was called off while it waited for a
+// thread.
+var ErrCanceled = errors.New("xexec: start called off")
+
+// A Launch starts one process as the leader of a tree, or so that it dies with its
+// parent, or both. Abort or Reaped ends it. It is for one goroutine, save that
+// Reaped may be called from any.
+type Launch struct {
+	given      *syscall.SysProcAttr // what the caller wants the process to have, perhaps nil
+	attr       *syscall.SysProcAttr // what it is to have; both are nil once it runs
+	dir        string
+	tree       *Tree // nil if the process leads none
+	parentExit bool
+	parent     parent // what the death with the parent needs besides
+}
+
+// Prepare returns the launch of a process in dir for which the caller wants attr,
+// which may be nil and is not modified. With whole, it leads a tree. With
+// parentExit, it dies with its parent.
+func Prepare(attr *syscall.SysProcAttr, dir string, whole, parentExit bool) (*Launch, error) {
+	l := &Launch{given: attr, attr: attr, dir: dir, parentExit: parentExit}
+	if !whole && !parentExit {
+		return l, nil
+	}
+	l.attr = new(syscall.SysProcAttr)
+	if attr != nil {
+		*l.attr = *attr
+	}
+	if parentExit {
+		if err := l.dieWithParent(); err != nil {
+			return nil, err
+		}
+	}
+	if whole {
+		t, err := newTree(l.attr, parentExit)
+		if err != nil {
+			return nil, err
+		}
+		l.tree = t
+	}
+	return l, nil
+}
+
+// Start starts the process by fork, which is called with the attributes that the
+// process is to have and returns what os.StartProcess does. It is called on the
+// thread that has to be the process's parent, and a second time, with less, if
+// the first error may be on account of what was added to the attributes.
+//
+// If one of canceled is closed while Start waits for a thread, it returns
+// ErrCanceled. A panic in fork, or a runtime.Goexit, is the caller's. After an error,
+// Start can be called again.
+func (l *Launch) Start(fork func(*syscall.SysProcAttr) (*os.Process, error), canceled ...<-chan struct{}) (p *os.Process, err error) {
+	if e := l.onThread(func() bool { p, err = l.start(fork); return err == nil }, canceled); e != nil {
+		return nil, e
+	}
+	return p, err
+}
+
+func (l *Launch) start(fork func(*syscall.SysProcAttr) (*os.Process, error)) (*os.Process, error) {
+	p, err := fork(l.attr)
+	if isForkError(err) && l.given == nil && l.attr != nil && l.dir != "" {
+		err = dirError(l.dir, err)
+	}
+	if isForkError(err) && l.tree.weaken(l.attr) {
+		p, err = fork(l.attr)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if l.tree != nil {
+		l.tree.leader, l.tree.pid = p, p.Pid
+	}
+	if err := l.contain(p); err != nil {
+		p.Kill()
+		p.Wait()
+		return nil, err
+	}
+	l.given, l.attr = nil, nil // a PidFD may lead to what its owner wants collected
+	return p, nil
+}
+
+// dirError returns the error that os.StartProcess gives without looking further, for
+// a process without SysProcAttr, if there is no dir; else err.
+func dirError(dir string, err error) error {
+	var pe *fs.PathError
+	if _, e := os.Stat(dir); errors.As(e, &pe) {
+		pe.Op = "chdir"
+		return pe
+	}
+	return err
+}
+
+// isForkError reports whether err is that of an os.StartProcess that has tried. A
+// program that is being written (ETXTBSY) is for the caller to try again as it is.
+func isForkError(err error) bool {
+	var pe *fs.PathError
+	return errors.As(err, &pe) && pe.Op == "fork/exec" && !isTextBusy(pe.Err)
+}
+
+// Tree returns the tree, nil if there is none. It is to be called after Start.
+func (l *Launch) Tree() *Tree { return l.tree }
+
+// Abort gives back what was prepared for a process that could not be started.
+func (l *Launch) Abort() {
+	if l.tree != nil {
+		l.tree.abort()
+	}
+}

@@ -1,0 +1,53 @@
+// Package tree holds a command and all that it starts together, so that they can
+// be signalled and ended as one, and makes a process die with its parent.
+//
+// A [Launch] starts the leader of a tree, a [Tree] is what has been started. What
+// holds it depends on the system:
+//
+//   - Linux: the process group that the leader leads, and a cgroup (version 2, with
+//     cgroup.kill) where one can be made, its members be named by pidfds and a
+//     process be born into it. Without the cgroup, whoever leaves the group
+//     (setsid) is not of the tree. Members are found in /proc, which has to be that
+//     of our pid namespace, else nobody but the leader is seen.
+//   - macOS, FreeBSD on 64 bits: the process group; members are found by sysctl.
+//   - NetBSD, OpenBSD, DragonFly, FreeBSD on 32 bits: the process group; members
+//     cannot be seen.
+//   - Windows: a job object.
+//   - Elsewhere there are no trees: [Prepare] says errors.ErrUnsupported.
+//
+// The caller guarantees:
+//
+//   - All methods of a Tree are called under one lock, that of the run.
+//   - The leader is not reaped before the last call of Signal, Kill, Member and
+//     ReapOrphans, unless NamedWithoutLeader is true: alive or a zombie, it pins the
+//     id of the group. Signal and Kill ask, as far as the system can tell, whether
+//     somebody else has reaped it.
+//   - Close or Abandon is called in the end, and Reaped of its Launch.
+//
+// No method blocks, save Start.
+package tree
+
+import (
+	"errors"
+	"fmt"
+)
+
+// A Kind is what holds a tree.
+type Kind int
+
+const (
+	None         Kind = iota
+	ProcessGroup      // descendants can leave
+	Cgroup            // Linux: none can, save by moving to another cgroup
+	JobObject         // Windows: none can
+)
+
+// Unsupported returns the error for what this system has no means for.
+func Unsupported(what string) error {
+	return fmt.Errorf("xexec: %s: %w", what, errors.ErrUnsupported)
+}
+
+// A contradiction is the error for a SysProcAttr that SetTree cannot do with.
+type contradiction string
+
+func (e contradiction) Error() string { return "xexec: SetTree contradicts SysProcAttr." + string(e) }

@@ -1,0 +1,128 @@
+//go:build darwin || dragonfly || freebsd || netbsd || openbsd
+
+package tree
+
+import (
+	"errors"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// A Tree is the process group that the leader leads. Its id is the leader's as long
+// as that is unreaped: if somebody who waits for any child has taken it, that is not
+// seen. (Signal 0 does not tell: where it cannot be sent to a zombie, that looks the
+// same.)
+type Tree struct {
+	leader   *os.Process
+	pid      int       // the leader's, which Release overwrites
+	terminal *terminal // or nil
+	closed   bool
+}
+
+// parent needs nothing. See Launch.
+type parent struct{}
+
+func (l *Launch) onThread(f func() bool, _ []<-chan struct{}) error { f(); return nil }
+
+// Reaped gives back what the process needed to die with its parent.
+func (l *Launch) Reaped() {}
+
+func newTree(attr *syscall.SysProcAttr, _ bool) (*Tree, error) {
+	if err := setGroup(attr); err != nil {
+		return nil, err
+	}
+	return &Tree{terminal: openTerminal(attr)}, nil
+}
+
+func (t *Tree) weaken(*syscall.SysProcAttr) bool { return false }
+
+// Kind returns what holds the tree.
+func (t *Tree) Kind() Kind { return ProcessGroup }
+
+// NamedWithoutLeader reports whether the tree can be signalled when its leader is
+// reaped.
+func (t *Tree) NamedWithoutLeader() bool { return false }
+
+// Signal sends sig to all processes of the tree that are alive. It returns nil if it
+// has reached one, os.ErrProcessDone if there was none.
+func (t *Tree) Signal(sig os.Signal) error {
+	s, ok := sig.(syscall.Signal)
+	if !ok {
+		return errors.New("os: unsupported signal type")
+	}
+	if t.leader.Pid <= 0 {
+		return t.leader.Signal(s) // it was released, which is what that says
+	}
+	err := syscall.Kill(-t.pid, s)
+	if err == syscall.ESRCH {
+		return t.leader.Signal(s) // the leader has joined another group meanwhile
+	}
+	return err
+}
+
+// Kill kills all processes of the tree, and they cannot fork any more when it
+// returns. It returns nil if that has reached all that can be killed.
+func (t *Tree) Kill() error {
+	err := t.Signal(syscall.SIGKILL)
+	t.leader.Signal(syscall.SIGKILL) // it may have left others behind in its group
+	return err
+}
+
+// Member returns a process of the tree, other than the leader, that is alive and that
+// we may kill. The leader has exited.
+//
+// There is no handle: before the caller begins to watch p, its id can become
+// another's. A Member that is called after that tells.
+func (t *Tree) Member() (p *os.Process, left bool) {
+	for _, pid := range groupMembers(t.pid) {
+		if pid != t.pid && syscall.Kill(pid, 0) != syscall.EPERM { // signal 0 does not tell more: it can be sent to a zombie
+			p, _ = os.FindProcess(pid)
+			return p, true
+		}
+	}
+	return nil, false
+}
+
+// ReapOrphans has nothing to do: orphans are PID 1's. (FreeBSD's and DragonFly's
+// procctl(2) can make them another's, and says which they are.)
+func (t *Tree) ReapOrphans() {}
+
+func (t *Tree) abort() {
+	t.terminal.giveBack(0) // it may have taken it, and not come as far as its execve(2)
+	t.terminal.close()
+	t.closed = true
+}
+
+// Close ends a tree that is over: the terminal is given back.
+func (t *Tree) Close() {
+	if !t.closed {
+		t.closed = true
+		t.terminal.giveBack(t.pid)
+		t.terminal.close()
+	}
+}
+
+// Abandon gives back what the tree needed of the system, and leaves its processes as
+// they are.
+func (t *Tree) Abandon() {
+	if !t.closed {
+		t.closed = true
+		t.terminal.giveBack(0) // if nobody has it
+		t.terminal.close()
+	}
+}
+
+// withoutStop calls f so that it can give a terminal away from the background
+// without being stopped by SIGTTOU: see tcsetpgrp(3). The signal is ignored
+// meanwhile, which no child can inherit as none is forked. (A thread's signal mask
+// cannot be set on all of these systems.) A signal.Notify for SIGTTOU is undone.
+func withoutStop(f func()) {
+	if !signal.Ignored(syscall.SIGTTOU) {
+		syscall.ForkLock.Lock()
+		defer syscall.ForkLock.Unlock()
+		signal.Ignore(syscall.SIGTTOU)
+		defer signal.Reset(syscall.SIGTTOU)
+	}
+	f()
+}

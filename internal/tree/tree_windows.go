@@ -1,0 +1,328 @@
+package tree
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+)
+
+// A Tree is a job object. See "Job Objects" in Microsoft's documentation. What the
+// members start is in the job, too: the limits do not allow a breakaway.
+type Tree struct {
+	leader *os.Process
+	pid    int
+	job    windows.Handle
+	dies   bool // with this process, as the last handle of its job is ours
+	leads  bool // a console process group
+	closed bool
+	member *os.Process // that Member has named last
+}
+
+// parent needs no more than the job. See Launch.
+type parent struct{}
+
+func (l *Launch) onThread(f func() bool, _ []<-chan struct{}) error { f(); return nil }
+
+// Reaped gives back what the process needed to die with its parent.
+func (l *Launch) Reaped() {}
+
+func isTextBusy(error) bool { return false }
+
+// newTree makes attr such that the process is created suspended, for contain to
+// put it into the job before it can start another, and with a console process
+// group of its own, for Signal.
+func newTree(attr *syscall.SysProcAttr, parentExit bool) (*Tree, error) {
+	closeAbandoned()
+	limits := uint32(0)
+	if parentExit {
+		limits = windows.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE
+	}
+	job, err := newJob(limits)
+	if err != nil {
+		return nil, err
+	}
+	attr.CreationFlags |= windows.CREATE_SUSPENDED | windows.CREATE_NEW_PROCESS_GROUP
+	return &Tree{job: job, dies: parentExit, leads: LeadsGroup(attr)}, nil
+}
+
+// dieWithParent makes the process be created suspended, for contain to put it into
+// a job.
+func (l *Launch) dieWithParent() error {
+	l.attr.CreationFlags |= windows.CREATE_SUSPENDED
+	return nil
+}
+
+// parentJob is the job of processes without a tree that are to end with this one. Its
+// handle is never closed but by the end of this process. It is no tree: what its
+// processes start is not in it.
+var parentJob struct {
+	mu  sync.Mutex
+	job windows.Handle // 0 until it could be made
+}
+
+// assignToParent puts a process into parentJob, or into a new one where the system
+// does not accept both of them in one hierarchy of jobs. The old one stays open for
+// those who are in it.
+func assignToParent(process windows.Handle) (err error) {
+	parentJob.mu.Lock()
+	defer parentJob.mu.Unlock()
+	if parentJob.job != 0 && windows.AssignProcessToJobObject(parentJob.job, process) == nil {
+		return nil
+	}
+	job, err := newJob(windows.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE | windows.JOB_OBJECT_LIMIT_SILENT_BREAKAWAY_OK)
+	if err != nil {
+		return err
+	}
+	if err := windows.AssignProcessToJobObject(job, process); err != nil {
+		windows.CloseHandle(job)
+		return jobError("AssignProcessToJobObject", err)
+	}
+	parentJob.job = job
+	return nil
+}
+
+func newJob(limits uint32) (windows.Handle, error) {
+	job, err := windows.CreateJobObject(nil, nil) // not inherited
+	if err != nil {
+		return 0, jobError("CreateJobObject", err)
+	}
+	var info windows.JOBOBJECT_EXTENDED_LIMIT_INFORMATION
+	info.BasicLimitInformation.LimitFlags = limits
+	_, err = windows.SetInformationJobObject(job, windows.JobObjectExtendedLimitInformation,
+		uintptr(unsafe.Pointer(&info)), uint32(unsafe.Sizeof(info)))
+	if err != nil {
+		windows.CloseHandle(job)
+		return 0, jobError("SetInformationJobObject", err)
+	}
+	return job, nil
+}
+
+func jobError(call string, err error) error {
+	return fmt.Errorf("xexec: job object: %w", os.NewSyscallError(call, err))
+}
+
+var (
+	procNtResumeProcess = windows.NewLazySystemDLL("ntdll.dll").NewProc("NtResumeProcess")
+	procIsProcessInJob  = windows.NewLazySystemDLL("kernel32.dll").NewProc("IsProcessInJob")
+)
+
+// contain puts a process that was created suspended where it belongs, and resumes
+// it, unless it is suspended because the caller wants it to be. If it fails, the
+// process has not run.
+//
+// os/exec has closed the handle of the thread, so it is the process that is
+// resumed; ntdll.dll has had NtResumeProcess since Windows XP.
+func (l *Launch) contain(p *os.Process) (err error) {
+	if l.tree == nil && !l.parentExit {
+		return nil
+	}
+	e := p.WithHandle(func(handle uintptr) {
+		if l.tree == nil {
+			err = assignToParent(windows.Handle(handle))
+		} else if err = windows.AssignProcessToJobObject(l.tree.job, windows.Handle(handle)); err != nil {
+			err = jobError("AssignProcessToJobObject", err)
+		}
+		if err != nil || l.given != nil && l.given.CreationFlags&windows.CREATE_SUSPENDED != 0 {
+			return
+		}
+		if status, _, _ := procNtResumeProcess.Call(handle); int32(status) < 0 {
+			err = jobError("NtResumeProcess", windows.NTStatus(status))
+		}
+	})
+	return errors.Join(e, err)
+}
+
+// Adopt returns nil: a running process can be put into a job, but what it has started
+// already cannot be found.
+func Adopt(*os.Process, *syscall.SysProcAttr) *Tree { return nil }
+
+func (t *Tree) weaken(*syscall.SysProcAttr) bool { return false }
+
+// Kind returns what holds the tree.
+func (t *Tree) Kind() Kind { return JobObject }
+
+// NamedWithoutLeader reports whether the tree can be signalled when its leader is
+// reaped.
+func (t *Tree) NamedWithoutLeader() bool { return true }
+
+// Signal kills the tree, or sends CTRL_BREAK to the console process group of its
+// leader for os.Interrupt and SIGTERM. It returns os.ErrProcessDone if nobody is left.
+func (t *Tree) Signal(sig os.Signal) error {
+	switch {
+	case len(t.processes()) == 0:
+		return os.ErrProcessDone
+	case sig == os.Kill:
+		return t.Kill()
+	case t.leads && (sig == os.Interrupt || sig == syscall.SIGTERM):
+		return Break(t.leader, t.pid)
+	}
+	return t.leader.Signal(sig)
+}
+
+// Break sends CTRL_BREAK to the console process group that p, whose id is pid, leads:
+// the one event that a new group does not ignore. The group's id is the process's,
+// which is not used again while we hold the process's handle. So one that os/exec has
+// reaped or released cannot be interrupted.
+func Break(p *os.Process, pid int) error {
+	var err error
+	closed := p.WithHandle(func(uintptr) {
+		if e := windows.GenerateConsoleCtrlEvent(windows.CTRL_BREAK_EVENT, uint32(pid)); e != nil {
+			err = fmt.Errorf("xexec: CTRL_BREAK: %w (%w)", errors.ErrUnsupported, os.NewSyscallError("GenerateConsoleCtrlEvent", e))
+		}
+	})
+	return cmp.Or(closed, err)
+}
+
+// LeadsGroup reports whether a process that was created with attr leads a console
+// process group that we can send events to: one on our console. A process id
+// that is not such a group's must not be given to GenerateConsoleCtrlEvent, which
+// may take it for the group of everybody on the console, including ourselves.
+func LeadsGroup(attr *syscall.SysProcAttr) bool {
+	const own = windows.CREATE_NEW_CONSOLE | windows.CREATE_NO_WINDOW | windows.DETACHED_PROCESS
+	return attr != nil && attr.CreationFlags&windows.CREATE_NEW_PROCESS_GROUP != 0 && attr.CreationFlags&own == 0
+}
+
+// Kill kills all processes of the tree, and they cannot start any more when it
+// returns.
+func (t *Tree) Kill() error {
+	// The exit code is that of os.Process.Kill.
+	if err := windows.TerminateJobObject(t.job, 1); err != nil {
+		return jobError("TerminateJobObject", err)
+	}
+	return nil
+}
+
+// Member returns a process of the tree, other than the leader, that is alive, by its
+// handle. It is p until the next Member that returns another, or Close. If somebody is
+// left whom we may not open, p is nil.
+func (t *Tree) Member() (p *os.Process, left bool) {
+	if t.member != nil && t.has(t.member) {
+		return t.member, true
+	}
+	if t.member != nil {
+		t.member.Release()
+		t.member = nil
+	}
+	for _, pid := range t.processes() {
+		if pid == t.pid {
+			continue
+		}
+		p, err := os.FindProcess(pid)
+		switch {
+		case err != nil:
+			left = left || errors.Is(err, windows.ERROR_ACCESS_DENIED)
+		case t.has(p):
+			t.member = p
+			return p, true
+		default:
+			p.Release()
+		}
+	}
+	return nil, left
+}
+
+// has reports whether p is in the job and alive.
+func (t *Tree) has(p *os.Process) (is bool) {
+	p.WithHandle(func(handle uintptr) {
+		var in int32
+		ok, _, _ := procIsProcessInJob.Call(handle, uintptr(t.job), uintptr(unsafe.Pointer(&in)))
+		event, err := windows.WaitForSingleObject(windows.Handle(handle), 0)
+		is = ok != 0 && in != 0 && err == nil && event == uint32(windows.WAIT_TIMEOUT)
+	})
+	return is
+}
+
+// processes returns the ids of the processes of the job.
+func (t *Tree) processes() []int { return processes(t.job) }
+
+func processes(job windows.Handle) (pids []int) {
+	type list struct { // JOBOBJECT_BASIC_PROCESS_ID_LIST
+		assigned, listed uint32
+		ids              [1]uintptr
+	}
+	const head = unsafe.Offsetof(list{}.ids)
+	for n := uintptr(64); ; n *= 4 {
+		buf := make([]uintptr, n+2) // the head is two of them at most
+		l := (*list)(unsafe.Pointer(&buf[0]))
+		err := windows.QueryInformationJobObject(job, windows.JobObjectBasicProcessIdList,
+			uintptr(unsafe.Pointer(l)), uint32(head+n*unsafe.Sizeof(buf[0])), nil)
+		if err == windows.ERROR_MORE_DATA || err == nil && l.listed < l.assigned && n < 1<<20 {
+			continue
+		}
+		if err != nil {
+			return nil
+		}
+		for _, id := range unsafe.Slice(&l.ids[0], min(uintptr(l.listed), n)) {
+			pids = append(pids, int(id))
+		}
+		return pids
+	}
+}
+
+// ReapOrphans has nothing to do: there are no zombies.
+func (t *Tree) ReapOrphans() {}
+
+func (t *Tree) abort() { t.Close() }
+
+// Close ends a tree that is over: the job is closed. If somebody is left in it, he is
+// killed.
+func (t *Tree) Close() {
+	if t.closed {
+		return
+	}
+	if len(t.processes()) > 0 {
+		t.Kill()
+	}
+	t.close()
+}
+
+func (t *Tree) close() {
+	t.closed = true
+	if t.member != nil {
+		t.member.Release()
+		t.member = nil
+	}
+	windows.CloseHandle(t.job)
+}
+
+// abandoned are the jobs of trees that are to die with this process and have not
+// ended. Closing their last handle would kill them.
+var abandoned struct {
+	mu   sync.Mutex
+	jobs []windows.Handle
+}
+
+// Abandon gives back what the tree needed of the system, and leaves its processes as
+// they are.
+func (t *Tree) Abandon() {
+	switch {
+	case t.closed:
+	case t.dies && len(t.processes()) > 0:
+		t.closed = true
+		abandoned.mu.Lock()
+		defer abandoned.mu.Unlock()
+		abandoned.jobs = append(abandoned.jobs, t.job)
+	default:
+		t.close()
+	}
+}
+
+// closeAbandoned closes the abandoned jobs that nobody is left in.
+func closeAbandoned() {
+	abandoned.mu.Lock()
+	defer abandoned.mu.Unlock()
+	abandoned.jobs = slices.DeleteFunc(abandoned.jobs, func(job windows.Handle) bool {
+		empty := len(processes(job)) == 0
+		if empty {
+			windows.CloseHandle(job)
+		}
+		return empty
+	})
+}
