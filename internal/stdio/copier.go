@@ -1,0 +1,103 @@
+package stdio
+
+import (
+	"errors"
+	"io"
+	"os"
+	"sync/atomic"
+	"syscall"
+)
+
+// A copier copies one stream between a pipe and the caller's Reader or Writer, in a
+// goroutine of its own.
+type copier struct {
+	end  *os.File  // ours, of the pipe
+	in   io.Reader // a Stdin, or
+	out  io.Writer // a Stdout or Stderr
+	cut  *atomic.Bool
+	over atomic.Bool
+}
+
+// run copies, and closes the pipe.
+func (c *copier) run() error {
+	defer c.over.Store(true)
+	defer c.end.Close() // after a Goexit; else it is closed
+	if c.in != nil {
+		return c.runInput()
+	}
+	return c.runOutput()
+}
+
+func (c *copier) runInput() error {
+	_, err := io.Copy(inputEnd{c.end, c.cut}, c.in)
+	switch {
+	case isHangup(err):
+		err = nil // the command need not read it all (golang/go#9173)
+	case c.cut.Load() && (err == errCut || isInterrupted(err)):
+		err = nil
+	}
+	if closeErr := c.end.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
+func (c *copier) runOutput() error {
+	_, err := io.Copy(c.out, c.end)
+	if c.cut.Load() && (err == nil || isInterrupted(err)) {
+		err = nil
+		if rest := available(c.end); len(rest) > 0 {
+			var n int
+			if n, err = c.out.Write(rest); err == nil && n < len(rest) {
+				err = io.ErrShortWrite
+			}
+		}
+	}
+	c.end.Close() // if the Writer failed, let the command see it
+	return err
+}
+
+// An inputEnd is the pipe that a Stdin is copied to. It reads from no Reader any
+// more once the copying was cut, whatever the Reader returns.
+type inputEnd struct {
+	*os.File
+	cut *atomic.Bool
+}
+
+// ReadFrom leaves to os.File what it may have a system call for.
+func (w inputEnd) ReadFrom(r io.Reader) (int64, error) {
+	from := r
+	if l, ok := r.(*io.LimitedReader); ok {
+		from = l.R
+	}
+	if _, ok := from.(syscall.Conn); !ok {
+		r = uncutReader{r, w.cut}
+	}
+	return w.File.ReadFrom(r)
+}
+
+var errCut = errors.New("xexec: the copying was cut")
+
+type uncutReader struct {
+	r   io.Reader
+	cut *atomic.Bool
+}
+
+func (r uncutReader) Read(b []byte) (int, error) {
+	if r.cut.Load() {
+		return 0, errCut
+	}
+	return r.r.Read(b)
+}
+
+// CloseEnd closes c, which StdinPipe has returned, and ends a Write that waits. It
+// does not wait for whoever uses the descriptor through SyscallConn, but leaves that
+// to a goroutine.
+func CloseEnd(c io.Closer) {
+	f, ok := c.(*os.File)
+	if !ok {
+		c.Close()
+		return
+	}
+	closeSoon(f)
+}

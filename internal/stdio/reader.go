@@ -1,0 +1,304 @@
+package stdio
+
+import (
+	"errors"
+	"io"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+)
+
+type file = os.File
+
+// A Reader is the caller's end of a command's output, what StdoutPipe and
+// StderrPipe return: an os.File with nothing lost when the command is over. It
+// reads from the descriptor until End's Close, and from memory afterwards.
+//
+// Nobody closes the descriptor beneath a call that uses it. Whoever is last in it
+// when the command is over moves what is in the pipe to memory and closes it: End's
+// Close, a Read, a function that was given to SyscallConn's methods, or a start that
+// the Reader was lent to.
+type Reader struct {
+	*file
+
+	// mu guards what follows. Nothing that may block is called under it.
+	mu       sync.Mutex
+	changed  sync.Cond // for those who wait for taken or closed
+	users    int       // calls in the descriptor
+	loans    int       // starts that have the descriptor, and are not over
+	blocking bool      // the descriptor stays in blocking mode: the user, or a child, has it
+	given    bool      // a child has it: what is in the pipe is the child's to read
+	closed   bool      // by the user
+	ended    bool      // by End's Close: nobody begins to use the descriptor
+	taken    bool      // nobody uses it any more; rest is valid
+	rest     []byte    // what was in the pipe
+}
+
+// NewReader returns a Reader of f, the read end of a pipe. It owns f.
+func NewReader(f *os.File) *Reader {
+	r := &Reader{file: f}
+	r.changed.L = &r.mu
+	return r
+}
+
+// enter reports whether the descriptor can be used. If so, leave is to be called.
+func (r *Reader) enter() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ended || r.closed {
+		return false
+	}
+	r.users++
+	return true
+}
+
+// leave ends the use of the descriptor, and reports whether the command is over.
+func (r *Reader) leave() bool {
+	r.mu.Lock()
+	r.users--
+	return r.unlockLast()
+}
+
+// unlockLast unlocks mu, takes what is in the pipe if the command is over and the
+// caller is the last who used the descriptor, and reports whether it is over.
+func (r *Reader) unlockLast() bool {
+	ended := r.ended
+	last := ended && r.users == 0 && r.loans == 0 // nobody comes after this
+	drain := !r.closed && !r.given
+	r.mu.Unlock()
+	if !last {
+		return ended
+	}
+	var rest []byte
+	if drain {
+		rest = available(r.file)
+	}
+	r.file.Close()
+	r.mu.Lock()
+	r.taken = true
+	if !r.closed {
+		r.rest = rest
+	}
+	r.changed.Broadcast()
+	r.mu.Unlock()
+	return ended
+}
+
+// Read reads from the pipe.
+func (r *Reader) Read(b []byte) (int, error) {
+	if r.enter() {
+		n, err := r.readFile(b)
+		if n > 0 || !isInterrupted(err) || !r.isEnded() {
+			return n, err
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for !r.taken && !r.closed {
+		r.changed.Wait()
+	}
+	switch {
+	case r.closed:
+		return 0, r.errClosed("read")
+	case len(b) == 0:
+		return 0, nil
+	case len(r.rest) == 0:
+		r.rest = nil
+		return 0, io.EOF
+	}
+	n := copy(b, r.rest)
+	r.rest = r.rest[n:]
+	return n, nil
+}
+
+func (r *Reader) readFile(b []byte) (int, error) {
+	defer r.leave()
+	n, err := r.file.Read(b)
+	if n == 0 && isInterrupted(err) && r.isClosed() {
+		err = r.errClosed("read") // Windows: Close has cancelled it
+	}
+	return n, err
+}
+
+func (r *Reader) isEnded() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.ended
+}
+
+func (r *Reader) isClosed() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.closed
+}
+
+func (r *Reader) errClosed(op string) error {
+	return &os.PathError{Op: op, Path: r.Name(), Err: os.ErrClosed}
+}
+
+// WriteTo writes to w what is read until the end of the output.
+func (r *Reader) WriteTo(w io.Writer) (int64, error) {
+	return io.Copy(w, withoutWriteTo{Reader: r})
+}
+
+// A withoutWriteTo is a Reader whose WriteTo io.Copy does not see. It still has the
+// other methods, as what os.File gives to a Writer's ReadFrom.
+type withoutWriteTo struct {
+	noWriteTo
+	*Reader
+}
+
+type noWriteTo struct{}
+
+func (noWriteTo) WriteTo(io.Writer) (int64, error) { panic("xexec: WriteTo of what has none") }
+
+// Close closes the pipe. What was not read is lost.
+func (r *Reader) Close() error {
+	r.mu.Lock()
+	again := r.closed
+	r.closed, r.rest = true, nil
+	ended := r.ended
+	r.changed.Broadcast()
+	r.mu.Unlock()
+	switch {
+	case ended && !again:
+		return nil // the descriptor is closed by the last who uses it
+	case ended:
+		return r.errClosed("close")
+	}
+	return closeFile(r.file, func() bool {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return r.users == 0
+	})
+}
+
+// Fd returns the descriptor. As with a file, that sets it to blocking mode: a Read
+// that begins later is not ended by a deadline, nor by the end of the command.
+func (r *Reader) Fd() uintptr {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ended && !r.closed {
+		return ^uintptr(0)
+	}
+	r.blocking = true
+	return r.file.Fd()
+}
+
+// SetDeadline sets the deadline for reading, as SetReadDeadline does.
+func (r *Reader) SetDeadline(t time.Time) error { return r.SetReadDeadline(t) }
+
+// SetReadDeadline sets the deadline for reads that have to wait. There are none
+// once the command is over.
+func (r *Reader) SetReadDeadline(t time.Time) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ended && !r.closed {
+		return nil
+	}
+	return r.file.SetReadDeadline(t)
+}
+
+// SyscallConn returns the descriptor's raw connection. Its methods return an error
+// once the command is over, as those of a file that was closed.
+func (r *Reader) SyscallConn() (syscall.RawConn, error) {
+	conn, err := r.file.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	return rawConn{r, conn}, nil
+}
+
+type rawConn struct {
+	r    *Reader
+	conn syscall.RawConn
+}
+
+func (c rawConn) Control(f func(uintptr)) error {
+	return c.use(func() error { return c.conn.Control(f) })
+}
+
+func (c rawConn) Read(f func(uintptr) bool) error {
+	return c.use(func() error { return c.conn.Read(f) })
+}
+
+func (c rawConn) Write(f func(uintptr) bool) error {
+	return c.use(func() error { return c.conn.Write(f) })
+}
+
+func (c rawConn) use(do func() error) error {
+	if !c.r.enter() {
+		return os.ErrClosed
+	}
+	defer c.r.leave()
+	return do()
+}
+
+// End returns what says that the command is over, once it is closed.
+func (r *Reader) End() io.Closer { return readerEnd{r} }
+
+type readerEnd struct{ r *Reader }
+
+// Close never blocks. A Read that waits goes on in memory.
+func (e readerEnd) Close() error {
+	r := e.r
+	r.mu.Lock()
+	if r.ended {
+		r.mu.Unlock()
+		return nil
+	}
+	r.ended = true
+	busy := r.users > 0
+	if busy && !r.closed {
+		interrupt(r.file, func() bool {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			return r.users == 0
+		})
+	}
+	r.unlockLast()
+	return nil
+}
+
+// errEnded says that a Reader cannot be lent any more.
+var errEnded = errors.New("xexec: the command is over")
+
+// lend returns a descriptor of the pipe for a child's Stdin. If it returns none and
+// no error, the pipe is to be copied.
+func (r *Reader) lend() (*os.File, error) {
+	r.mu.Lock()
+	switch {
+	case r.closed:
+		r.mu.Unlock()
+		return nil, os.ErrClosed
+	case r.ended:
+		r.mu.Unlock()
+		return nil, errEnded
+	}
+	r.loans++
+	r.mu.Unlock()
+	f, err := dup(r.file) // nobody but the user closes it now
+	if err != nil {
+		r.endLoan(false)
+		if r.isClosed() {
+			err = os.ErrClosed
+		}
+		return nil, err
+	}
+	return f, nil
+}
+
+// endLoan tells that the start for which lend was called has come to a process, or
+// to none.
+func (r *Reader) endLoan(started bool) {
+	r.mu.Lock()
+	r.loans--
+	switch {
+	case started:
+		r.given, r.blocking = true, true
+	case r.loans == 0 && !r.blocking:
+		undoDup(r.file)
+	}
+	r.unlockLast()
+}
