@@ -5,275 +5,194 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"reflect"
-	"time"
+	"runtime"
+	"weak"
+
+	"example.com/xexec/internal/oscmd"
 )
 
-// Cause returns why the command was ended: [context.Cause] of the context that
-// ended it (given to CommandContext, StartContext and so on, or to a Shutdown
-// that had to kill it), and nil if it ended by itself, was signalled by
-// somebody else, or is not complete yet. It does not know of a context that only
-// os/exec knows: of a command made by os/exec's CommandContext, or copied.
-//
-// It is for code that keeps os/exec's Run and Wait, whose error for a command
-// that its context ended is the *ExitError alone (golang/go#21880).
-func (c *Cmd) Cause() error {
-	r := stateOf(c).current(c)
-	if r == nil {
-		return nil
+// A canceler is what the end of a context does to a command.
+type canceler struct {
+	kind cancelKind
+	call func() error // the caller's Cancel, for callCancel
+}
+
+type cancelKind int
+
+const (
+	noCancel   cancelKind = iota // there is none: WaitDelay alone
+	byDefault                    // CommandContext's: kill, or ask if there is a grace period
+	terminate                    // the method value Terminate of this Cmd: ask
+	callCancel                   // any other function
+)
+
+// cancelerOf returns what c's Cancel stands for. A struct copy has the default
+// Cancel of the original; what is meant is: kill the command whose context ended.
+func cancelerOf(c *Cmd) canceler {
+	switch f := c.Cancel; {
+	case f == nil:
+		return canceler{kind: noCancel}
+	case isDefaultCancel(f):
+		return canceler{kind: byDefault}
+	case isMethod(f, c, terminateCode):
+		return canceler{kind: terminate}
+	default:
+		return canceler{callCancel, f}
 	}
-	r.steps.Lock()
-	defer r.steps.Unlock()
-	return r.cause
 }
 
-// A cancellation is what came of a context's end. It is guarded by run.mu.
-type cancellation struct {
-	settled bool          // the process is reaped; a context that ends now is too late
-	ctxErr  error         // of the context that ended first; nil if none did
-	cause   error         // its cause
-	running chan struct{} // open while a Cancel of the caller's runs
-	killed  bool          // the default Cancel reached a live process
-	asked   bool          // a Cancel of the caller's did
-	err     error         // what Wait reports of it
-
-	timer     *time.Timer // WaitDelay, once a context has ended
-	deadline  time.Time   // when the timer fires
-	expired   bool        // it fired before the process was reaped
-	delayKill bool        // and it killed the process
-	copied    bool        // all was copied by then
-}
-
-// defaultCancel returns CommandContext's Cancel for c. It must be the only
-// function literal here, and not inlined: see isDefaultCancel.
+// defaultCancel returns CommandContext's Cancel for c. It is called only where
+// os/exec watches the context, or by the caller. It must be the only function
+// literal here, and not inlined: see isDefaultCancel.
 //
 //go:noinline
 func defaultCancel(c *Cmd) func() error {
 	return func() error {
-		s := stateOf(c)
-		s.mu.Lock()
-		r, ctx := s.currentLocked(c), s.context(c)
-		s.mu.Unlock()
+		r := current(c)
 		if r == nil {
 			return errNotStarted
 		}
-		err := r.kill()
-		if r.foreign && err == nil {
-			r.noteForeignKill(ctx)
+		var why *reason
+		if ctx := oscmd.Context(c.Std()); ctx != nil && ctx.Err() != nil {
+			why = reasonOf(ctx)
 		}
-		return err
+		r.mu.Lock()
+		defer r.unlock()
+		return r.kill(why)
 	}
 }
 
-// isDefaultCancel reports whether f came from defaultCancel, for whichever Cmd.
-// A struct copy of a command has a Cancel that would kill the original; what
-// was meant is: kill the command whose context has ended.
+var (
+	defaultCancelCode = oscmd.Code(defaultCancel(nil))
+	killCode          = oscmd.Code((*Cmd)(nil).Kill)
+	terminateCode     = oscmd.Code((*Cmd)(nil).Terminate)
+)
+
+// isDefaultCancel reports whether f is a Cancel that CommandContext has set, ours
+// or os/exec's, for whichever Cmd.
 func isDefaultCancel(f func() error) bool {
-	return f != nil && reflect.ValueOf(f).Pointer() == defaultCancelCode
+	return oscmd.Code(f) == defaultCancelCode || oscmd.IsDefaultCancel(f)
 }
 
-var defaultCancelCode uintptr
-
-func init() { defaultCancelCode = reflect.ValueOf(defaultCancel(nil)).Pointer() }
-
-// noteForeignKill records that os/exec, which watches ctx for this command, has
-// called the default Cancel.
-func (r *run) noteForeignKill(ctx context.Context) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if end := &r.end; ctx != nil && ctx.Err() != nil && end.ctxErr == nil {
-		end.ctxErr, end.cause, end.killed = ctx.Err(), context.Cause(ctx), true
-	}
+// isMethod reports whether f is the method value of c that code stands for.
+func isMethod(f func() error, c *Cmd, code uintptr) bool {
+	return oscmd.Code(f) == code && oscmd.Receiver(f) == c.Std()
 }
 
-// watchContexts lets the end of own (CommandContext's) and of bound
-// (StartContext's) end r. It registers with them; no goroutine watches.
-//
-// A registration holds the Cancel that it may have to call, and through that
-// perhaps the Cmd, until the context ends or the command is reaped. The default
-// Cancel is not called but done here, so it holds nothing.
-func (r *run) watchContexts(own, bound context.Context, cancel func() error) {
-	if r.foreign {
-		own = nil
-	}
-	kill := isDefaultCancel(cancel)
-	if own != nil && (cancel != nil || r.waitDelay != 0) {
-		r.watch(own, cancel, kill)
-	}
-	if bound != nil {
-		r.watch(bound, cancel, kill || cancel == nil)
-	}
-}
+// A registration is what a context has of a run. The context holds it, and the run
+// does not: a context's values may lead to the Cmd.
+type registration struct{ stop func() bool }
 
-func (r *run) watch(ctx context.Context, cancel func() error, kill bool) {
-	if kill {
-		cancel = nil
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if ctx.Done() != nil && !r.end.settled {
-		r.unwatch = append(r.unwatch, context.AfterFunc(ctx, func() { r.contextEnded(ctx, cancel, kill) }))
-	}
-}
-
-// contextEnded ends the command because ctx has: with a kill, or with cancel,
-// or if there is neither with the WaitDelay alone.
-func (r *run) contextEnded(ctx context.Context, cancel func() error, kill bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	end := &r.end
-	if end.settled || end.ctxErr != nil {
+// register lets the end of ctx do what with says. It calls methods of ctx, so the
+// caller holds no lock.
+func (r *run) register(ctx context.Context, with canceler) {
+	if ctx.Done() == nil {
 		return
 	}
-	end.ctxErr, end.cause = ctx.Err(), context.Cause(ctx)
-	r.unwatchLocked()
+	reg := new(registration)
+	reg.stop = context.AfterFunc(ctx, func() {
+		r.contextEnded(reasonOf(ctx), with)
+		runtime.KeepAlive(reg)
+	})
+	r.mu.Lock()
+	r.ending.registered = append(r.ending.registered, weak.Make(reg))
+	r.unlock()
+	runtime.KeepAlive(reg)
+}
+
+// contextEnded ends the command because a context has ended. Each of its two
+// contexts does so, whatever the other did before. The time that is then left is
+// set before a Cancel of the caller's is called, which may fail or not return.
+func (r *run) contextEnded(why *reason, with canceler) {
+	why.ofContext = true
+	r.mu.Lock()
+	defer r.unlock()
+	if r.exit.known || r.phase >= reaped {
+		return
+	}
+	r.armDelay(why)
+	grace := r.settings.gracePeriod > 0 && with.kind != terminate
 	var err error
 	switch {
-	case kill:
-		err = r.killLocked()
-		end.killed = err == nil
-	case cancel != nil:
-		alive := !r.sealedLocked()
-		end.running = make(chan struct{})
-		end.asked = alive // the leader may be gone before Cancel has returned
-		func() {
-			defer close(end.running)
-			r.mu.Unlock()
-			defer r.mu.Lock() // also if it panics: that is the caller's to see
-			err = cancel()
-		}()
-		end.asked = err == nil && alive
-	}
-	switch {
-	case err == nil && (kill || cancel != nil):
-		end.err = end.ctxErr
-	case err != nil && !errors.Is(err, os.ErrProcessDone):
-		end.err = fmt.Errorf("exec: canceling Cmd: %w", err)
-	}
-	if r.waitDelay != 0 {
-		end.deadline = time.Now().Add(r.waitDelay)
-		if !end.settled {
-			end.timer = time.AfterFunc(r.waitDelay, r.waitDelayExpired)
-		}
-	}
-}
-
-// waitDelayExpired ends the patience with a process that a context's end has
-// not ended. Once the process is reaped, await minds the deadline instead.
-func (r *run) waitDelayExpired() {
-	r.steps.Lock()
-	defer r.steps.Unlock()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	end := &r.end
-	if end.settled {
+	case with.kind == callCancel:
+		r.cancel(with.call, why)
 		return
-	}
-	end.expired = true
-	err := r.killLocked()
-	switch {
-	case err == nil:
-		end.delayKill = true
-	case !errors.Is(err, os.ErrProcessDone):
-		end.err = fmt.Errorf("exec: killing Cmd: %w", err)
-	}
-	end.copied = r.io.finished()
-	r.io.expire()
-}
-
-// settle closes the run to signals, and to contexts that end from now on: the
-// process has been reaped, or is about to be because it was seen to have exited.
-func (r *run) settle() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.exited, r.end.settled = true, true
-	r.unwatchLocked()
-	if r.end.timer != nil {
-		r.end.timer.Stop()
-	}
-	r.closeTreeLocked()
-}
-
-// unwatchLocked drops the registrations, and with them what they hold. The
-// caller holds r.mu.
-func (r *run) unwatchLocked() {
-	for _, stop := range r.unwatch {
-		stop()
-	}
-	r.unwatch = nil
-}
-
-// cancelling returns a channel that is open while a Cancel runs, or nil.
-func (r *run) cancelling() <-chan struct{} {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.end.running == nil {
-		return nil
-	}
-	select {
-	case <-r.end.running:
-		return nil
+	case with.kind == noCancel && !grace:
+		return
+	case with.kind == byDefault && !grace, r.sealed():
+		err = r.kill(why)
 	default:
-		return r.end.running
-	}
-}
-
-// verdict decides between the exit error, that of the context's end and that of
-// the copying, in os/exec's order, and whom to blame for the end. The process is
-// reaped, the copying done and no Cancel running.
-func (r *run) verdict(exitErr error) (err, cause error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	end := &r.end
-	// A kill that came too late to be what ended the process is not to blame,
-	// and did not fail a command that succeeded.
-	killed := diedOfKill(r.processState) || r.fate.restKilled
-	if end.killed && !killed {
-		end.err = nil
-	}
-	blamed := end.asked || killed && (end.killed || end.delayKill)
-	switch {
-	case blamed:
-		cause = end.cause
-	case killed:
-		cause = r.shutdownCause
-	}
-
-	err = exitErr
-	if err == nil {
-		err = end.err
-	}
-	switch {
-	case err != nil || r.foreign:
-	case end.expired && end.copied:
-		if !end.delayKill {
-			err = r.io.error()
+		if grace {
+			r.armGrace(why)
 		}
-	default:
-		err = r.io.error()
+		if err = r.ask(why); errors.Is(err, errors.ErrUnsupported) {
+			err = r.kill(why)
+		}
 	}
-	if r.rich && blamed {
-		err = &contextError{err, cause, end.ctxErr}
-	}
-	return err, cause
+	r.noteCancel(err)
 }
 
-// A contextError is the error of a command that the context of StartContext
-// ended. It is the error that a plain Wait would have returned as well as the
-// context's.
-type contextError struct{ err, cause, ctxErr error }
-
-func (e *contextError) Error() string {
-	if e.err == nil || same(e.err, e.cause) || same(e.err, e.ctxErr) {
-		return e.cause.Error()
+// noteCancel notes the error of an attempt to end the command. The caller holds
+// r.mu.
+func (r *run) noteCancel(err error) {
+	if err != nil && !errors.Is(err, os.ErrProcessDone) {
+		r.result().cancelErr = fmt.Errorf("exec: canceling Cmd: %w", err)
 	}
-	return e.err.Error() + ": " + e.cause.Error()
 }
 
-func (e *contextError) Unwrap() []error {
-	errs := []error{e.cause, e.ctxErr}
-	if e.err != nil {
-		errs = append([]error{e.err}, errs...)
+// cancel calls the caller's Cancel, with r.mu unlocked meanwhile. While that runs,
+// a process that was alive when it was called is not reaped: it may use the id.
+// The caller holds r.mu.
+func (r *run) cancel(call func() error, why *reason) {
+	e := &r.ending
+	if e.calling > 0 || e.cancelled {
+		return // it is, or was, called on account of the other context
 	}
-	return errs
+	alive := !r.sealed()
+	signals := e.signals
+	e.calling++
+	if alive {
+		e.holding++
+		e.asking = true
+	}
+	var err error
+	returned := false
+	defer func() { // also if it panics or calls Goexit
+		r.mu.Lock()
+		e.calling--
+		if alive {
+			e.holding--
+		}
+		e.cancelled = returned && err == nil
+		if e.cancelled {
+			r.result().cancelErr = why.ctxErr
+		}
+		r.noteCancel(err)
+		// One that fails, and has sent a signal before, has asked all the same.
+		e.asking = alive && (e.cancelled || e.signals > signals)
+		if o := r.result(); e.asking && o.askedFor == nil {
+			o.askedFor = why
+		}
+		r.wake()
+	}()
+	r.mu.Unlock()
+	err = call()
+	returned = true
+}
+
+// Cause returns why the command was ended: [context.Cause] of the context that
+// ended it (given to CommandContext, StartContext and so on, or to a Shutdown
+// that had to kill it), [ErrOutputLimit], or nil if it ended by itself, was
+// signalled by somebody else, or is not complete yet. It never blocks.
+//
+// It is for code that keeps os/exec's Run and Wait, whose error for a command
+// that its context ended is the [*ExitError] alone (golang/go#21880).
+func (c *Cmd) Cause() error {
+	r := current(c)
+	if r == nil {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.result().cause
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"time"
 )
 
 // Kill ends the command's process, or its whole tree ([Cmd.SetTree]), at once. See
@@ -17,7 +18,7 @@ func (c *Cmd) Kill() error { return c.Signal(os.Kill) }
 //
 // It returns nil only if the process was alive, [os.ErrProcessDone] once it has
 // exited, reaped or not, and an error that says "exec: not started" before Start
-// has returned. Any goroutine may call it at any time.
+// has returned. Any goroutine may call it at any time, and it never blocks.
 //
 // On Windows there are [os.Kill] and, for a command that leads a console process
 // group on our console (as with SetTree, or CREATE_NEW_PROCESS_GROUP),
@@ -27,165 +28,146 @@ func (c *Cmd) Kill() error { return c.Signal(os.Kill) }
 // On Solaris, AIX and Plan 9 it cannot be seen that a process has exited before it
 // is reaped; until then the result is nil.
 func (c *Cmd) Signal(sig os.Signal) error {
-	r := stateOf(c).current(c)
+	r := current(c)
 	if r == nil {
 		return errNotStarted
 	}
-	return r.signal(sig)
+	r.mu.Lock()
+	defer r.unlock()
+	return r.send(sig)
 }
 
-// Terminate asks the command to stop: it sends the stop signal, which is
-// SIGTERM (on Windows CTRL_BREAK) unless [Cmd.SetStopSignal] says otherwise. See
-// [Cmd.Signal] for what it returns. It can be used as c.Cancel:
+// Terminate asks the command to stop: it sends the stop signal, which is SIGTERM
+// (on Windows CTRL_BREAK) unless [Cmd.SetStopSignal] says otherwise, and lets a
+// process or tree that is stopped continue (SIGCONT), so that it can obey. See
+// [Cmd.Signal] for what it returns. If this system can never send the signal, the
+// error is [errors.ErrUnsupported], as it is on Windows for a process that has no
+// console in common with us: that of a service, for example. What other languages
+// call terminate on Windows is [Cmd.Kill] here.
 //
-//	c.Cancel = c.Terminate
-//	c.WaitDelay = 10 * time.Second // then it is killed
+// It can be used as c.Cancel, with WaitDelay as the time after which the command
+// is killed; [Cmd.SetGracePeriod] does both.
 func (c *Cmd) Terminate() error {
-	r := stateOf(c).current(c)
+	r := current(c)
 	if r == nil {
 		return errNotStarted
 	}
-	return r.signal(r.stop())
+	r.mu.Lock()
+	defer r.unlock()
+	return r.ask(nil)
 }
 
-// SetStopSignal sets the signal that [Cmd.Terminate] and [Cmd.Shutdown] send; nil
-// stands for the default.
-// Like a field, it is to be set before the start; later it changes nothing.
-func (c *Cmd) SetStopSignal(sig os.Signal) {
-	c.set(func(s *settings) { s.stopSignal = sig })
-}
-
-// Shutdown stops the command: it sends the stop signal, as [Cmd.Terminate]
-// does, waits for the command to complete, and when ctx ends first, kills it
-// and waits for its death.
+// Shutdown stops the command: it sends the stop signal, as [Cmd.Terminate] does,
+// and waits until the process, or its whole tree, is gone; when ctx ends first, it
+// kills what is left and waits for its death. A stop signal that this system can
+// never send is not waited for: the command is killed at once, and the error is
+// [errors.ErrUnsupported].
 //
 // It returns nil if no Shutdown had to kill the command (how it ended is for Wait
-// to tell), and [context.Cause] of ctx if it had to. It returns the moment the
-// command is gone. A descendant that holds the command's output open can delay
-// it, but by no more than ctx allows and 0.1 s; what is open then is closed by
-// Wait. If the process cannot be killed, because it belongs to another user, the
-// error says so.
+// to tell), and if one had to, an error in which [errors.Is] finds ctx.Err() and
+// [context.Cause] of ctx. If the process cannot be killed, because it belongs to
+// another user, the error says so. For a process that is killed and does not die,
+// as in an uninterruptible system call, there is no bound.
+//
+// It returns when the command is gone. What the command wrote is then still copied,
+// for which Shutdown waits 0.1 s at most, and Wait returns once it is: neither waits
+// for a Stdin reader, or for a descendant that holds the output open.
 //
 // Any number of goroutines may call it, also after the command has exited. The
 // stop signal is sent once, the first ctx that ends decides, and all get the same
-// answer. It may be called from c.Cancel. It panics if ctx is nil.
+// answer. It may be called from Cancel, and from a Writer. It panics if ctx is nil.
 func (c *Cmd) Shutdown(ctx context.Context) error {
 	if ctx == nil {
 		panic("nil Context")
 	}
-	r := stateOf(c).current(c)
+	r, _ := c.waited()
 	if r == nil {
 		return errNotStarted
 	}
-	err := r.shutdown(ctx)
-	runtime.KeepAlive(c)
-	return err
-}
-
-func (r *run) shutdown(ctx context.Context) error {
-	r.terminateOnce()
-	if r.look() >= copied || r.await(copied, ctx.Done()) {
-		return r.shutdownResult()
+	defer runtime.KeepAlive(c)
+	ended := ctx.Done()
+	if !r.askOnce() {
+		ended = closedChan
 	}
-	if err := r.killFor(context.Cause(ctx)); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return fmt.Errorf("xexec: shutdown: killing process %d: %w", r.pid, err)
+	if r.lookAndAdvance() < gone && !r.await(gone, ended) {
+		if err := r.shutdownKill(ctx); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			return fmt.Errorf("xexec: shutdown: killing process %d: %w", r.proc.Pid(), err)
+		}
+		r.await(gone, nil)
 	}
-	gone := exited
-	if r.foreign {
-		gone = reaping // os/exec's Wait may be waiting for the Cancel that has called us
-	}
-	r.await(gone, nil)
-	// Death closes the pipes, unless a descendant holds them: let the last
-	// output arrive, so that a caller who looks at it now sees it whole.
-	grace, cancel := context.WithTimeout(context.Background(), copyGrace)
-	defer cancel()
-	r.await(copied, grace.Done())
+	r.mu.Lock()
+	r.cut()
+	r.unlock()
+	r.awaitOutput()
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	return r.shutdownResult()
 }
 
-// signal sends sig to the process if that is alive.
-func (r *run) signal(sig os.Signal) error {
+var closedChan = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
+
+// askOnce sends the stop signal for the first of all Shutdowns. It reports whether
+// there is something to wait for: not if the signal can never be sent. That it
+// could not be sent now is no end: the process may exit by itself, and when the
+// time is over it is killed, which reports what stands against it.
+func (r *run) askOnce() bool {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.signalLocked(sig)
+	defer r.unlock()
+	e := &r.ending
+	if !e.terminated && r.phase < gone {
+		err := r.ask(nil)
+		if errors.Is(err, errors.ErrUnsupported) {
+			e.cannotAsk = err
+		}
+		e.terminated = err == nil || e.cannotAsk != nil
+	}
+	return e.cannotAsk == nil
 }
 
-// signalLocked is signal for a caller that holds r.mu, under which alone
-// signals are sent, and under which r.exited (for a tree, r.fate.over) is set
-// before the process is reaped: so the id that is signalled here cannot have
-// become another's.
-func (r *run) signalLocked(sig os.Signal) error {
-	if r.tree != nil {
-		return r.signalTree(sig)
+// shutdownKill kills the command in the name of a Shutdown.
+func (r *run) shutdownKill(ctx context.Context) error {
+	why := reasonOf(ctx)
+	r.mu.Lock()
+	defer r.unlock()
+	if r.ending.cannotAsk != nil {
+		why = &reason{ctxErr: r.ending.cannotAsk, cause: r.ending.cannotAsk}
 	}
-	if r.hasExitedLocked() {
-		return os.ErrProcessDone
-	}
-	err := r.send(sig)
-	if err != nil && r.hasExitedLocked() {
-		return os.ErrProcessDone // on Windows, it can be anything
+	err := r.kill(why)
+	if o := r.result(); err == nil && o.shutdownFor == nil {
+		o.shutdownFor = why
 	}
 	return err
 }
 
-// hasExitedLocked looks whether the process has exited, without reaping it. The
-// caller holds r.mu.
-func (r *run) hasExitedLocked() bool {
-	if !r.exited {
-		gone, err := observe(r.proc, r.pid, false)
-		r.exited, r.unobservable = gone && err == nil, err != nil
-	}
-	return r.exited
-}
-
-// kill is killLocked for a caller that does not hold r.mu.
-func (r *run) kill() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.killLocked()
-}
-
-func (r *run) stop() os.Signal {
-	if r.stopSignal != nil {
-		return r.stopSignal
-	}
-	return defaultStopSignal
-}
-
-// terminateOnce sends the stop signal for the first of all Shutdowns. That it
-// could not be sent is not an end: the process may exit by itself, and when
-// the time is over it is killed, which reports what stands against it.
-func (r *run) terminateOnce() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !r.terminated {
-		r.terminated = r.signalLocked(r.stop()) == nil
+// awaitOutput waits a moment for what the command has written to be copied, so
+// that a caller who looks at it now sees it whole.
+func (r *run) awaitOutput() {
+	const moment = 100 * time.Millisecond
+	timer := time.NewTimer(moment)
+	defer timer.Stop()
+	for {
+		at, changed := r.advance()
+		if at == complete || r.streams.OutputsCopied() {
+			return
+		}
+		select {
+		case <-changed:
+		case <-timer.C:
+			return
+		}
 	}
 }
 
-// killFor kills the process in the name of a Shutdown that has run out of time.
-func (r *run) killFor(cause error) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	err := r.killLocked()
-	if err == nil && r.shutdownCause == nil {
-		r.shutdownCause = cause
-	}
-	return err
-}
-
-// shutdownResult is what Shutdown returns once the process is reaped, or has
-// exited and os/exec is reaping it.
+// shutdownResult is what Shutdown returns once the command is gone: the reason of
+// the first Shutdown that had to kill it. The caller holds r.mu.
 func (r *run) shutdownResult() error {
-	r.steps.Lock()
-	defer r.steps.Unlock()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.phase < exited {
-		r.shutdownSaid = true // what the status will be is not for this Shutdown to wait for
-	}
-	if r.shutdownCause != nil && (r.tree != nil || r.shutdownSaid || diedOfKill(r.processState)) {
-		return r.shutdownCause
+	o := r.result()
+	if o.shutdownFor != nil && (r.group.tree != nil || !r.exit.known || r.diedOfUs()) {
+		var how error
+		if r.exit.known {
+			how = r.exitError(o)
+		}
+		return o.shutdownFor.error(how, nil)
 	}
 	return nil
 }

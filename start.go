@@ -1,204 +1,253 @@
 package xexec
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
+	"os"
 	"os/exec"
+	"syscall"
 	"time"
 	"weak"
+
+	"example.com/xexec/internal/exits"
+	"example.com/xexec/internal/oscmd"
+	"example.com/xexec/internal/stdio"
+	"example.com/xexec/internal/tree"
 )
 
-// unbound is what Start has where StartContext has a context.
-var unbound context.Context
+// A starting is one call of Start: what it needs of the command, which it does not
+// read any more once the run is published.
+type starting struct {
+	cmd        *exec.Cmd       // a copy, from which each attempt is made
+	own, bound context.Context // CommandContext's, StartContext's, or nil
+	cancel     canceler
+	settings   settings
+	streams    *stdio.Streams
+	launch     *tree.Launch // nil if the process needs none
+}
 
-// start is Start, and StartContext if bound is not nil.
-func (c *Cmd) start(bound context.Context) error {
+// start is Start, and StartContext if bound is not nil. Output's stderr is for its
+// ExitError.
+func (c *Cmd) start(bound context.Context, stderr *stdio.PrefixSuffix) error {
 	s := stateOf(c)
-	if !s.claim(c) {
+	settings, ok := s.claim(c)
+	if !ok {
 		return errAlreadyStarted
 	}
-	r, own := s.newRun(c)
-	r.rich = bound != nil
-	err := r.start(c, own, bound)
-	if c.Err == nil && r.in.Err != nil {
-		c.Err = r.in.Err // "exec: no command", which String shows
+	b := &starting{
+		cmd:      oscmd.Copy(c.Std()),
+		own:      oscmd.Context(c.Std()),
+		bound:    bound,
+		cancel:   cancelerOf(c),
+		settings: settings,
 	}
+	child, parent := oscmd.Pipes(c.Std())
+	var p *os.Process
+	defer func() { // also if a method of a context panics
+		for _, f := range child {
+			f.Close()
+		}
+		if p == nil {
+			for _, f := range parent {
+				stdio.AbortEnd(f)
+			}
+			s.startFailed(c)
+		}
+	}()
+	delay := c.WaitDelay
+	p, err := b.start()
 	if err != nil {
-		s.startFailed(c)
+		if c.Err == nil {
+			c.Err = b.cmd.Err // "exec: no command", which String shows
+		}
 		return err
 	}
-	s.started(c, r)
-	if r.published != nil {
-		close(r.published)
+	r := newRun(c, p, settings)
+	r.ours, r.bound, r.delay = true, bound != nil, delay
+	r.streams, r.stderr, r.pipes = b.streams, stderr, parent
+	if b.launch != nil {
+		r.group.launch, r.group.tree = b.launch, b.launch.Tree()
 	}
-	r.io.start()
-	r.watchContexts(own, bound, c.Cancel)
+	s.started(c, r)
+	r.streams.Copy(r.copyEnded)
+	b.register(r)
 	return nil
 }
 
-// newRun returns the run of a command that is about to be started, and the
-// command's context.
-func (s *state) newRun(c *Cmd) (*run, context.Context) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return &run{
-		cmd:       weak.Make(c),
-		ownCancel: c.Cancel != nil && !isDefaultCancel(c.Cancel),
-		settings:  s.settings,
-		waitDelay: c.WaitDelay,
-		pipes:     s.pipes,
-		stderr:    s.stderr,
-		lead:      make(chan struct{}, 1),
-		done:      make(chan struct{}),
-	}, s.context(c)
+func newRun(c *Cmd, p *os.Process, settings settings) *run {
+	r := &run{
+		cmd:      weak.Make(c),
+		proc:     exits.Of(p),
+		settings: settings,
+		watching: make(chan struct{}, 1),
+		changed:  make(chan struct{}),
+		done:     make(chan struct{}),
+	}
+	r.group.leads = tree.LeadsGroup(c.SysProcAttr)
+	return r
+}
+
+// register lets the contexts end r.
+func (b *starting) register(r *run) {
+	if b.own != nil && (b.cancel.kind != noCancel || r.delay != 0 || r.settings.gracePeriod > 0) {
+		r.register(b.own, b.cancel)
+	}
+	if b.bound != nil {
+		with := b.cancel
+		if with.kind == noCancel {
+			with.kind = byDefault
+		}
+		r.register(b.bound, with)
+	}
 }
 
 // start starts the process. Path lookup, environment, the checks of the command
 // and the fork are os/exec's: it gets a copy of the command, with a file for each
 // of Stdin, Stdout and Stderr and with neither Cancel nor WaitDelay, so that it
-// has nothing to start a goroutine for.
-//
-// A command with a context that we cannot name (a struct copy of one that
-// CommandContext made, or os/exec's) is left to os/exec as it is.
-func (r *run) start(c *Cmd, own, bound context.Context) (err error) {
-	in := exec.Cmd(*c)
-	in.ProcessState = nil
-	r.foreign = own == nil && (c.Cancel != nil || c.WaitDelay != 0) && hasContext(&in)
-	var files childFiles
-	defer func() { files.close(err != nil) }()
-	for _, p := range r.pipes {
-		files.addPipe(p)
+// has nothing to start a goroutine for. If it fails, nothing is left.
+func (b *starting) start() (p *os.Process, err error) {
+	if b.cmd.Err != nil || b.cmd.Path == "" || b.cmd.Cancel != nil && b.own == nil && b.bound == nil {
+		return nil, b.cmd.Start() // says what is wrong
 	}
-	// os/exec says what is wrong with a command that has no chance. It does so
-	// without Cancel, too, but for one that has a Cancel and no context.
-	hopeless := c.Err != nil || c.Path == ""
-	r.stdPipes = len(r.pipes) > 0
-	switch {
-	case r.foreign:
-		r.patience, r.waitDelay = c.WaitDelay, 0
-		in.Cancel = r.foreignCancel(c.Cancel)
-	case own != nil || bound != nil || c.Cancel == nil:
-		in.Cancel, in.WaitDelay = nil, 0
-		if len(r.pipes) > 0 && (own != nil || !hasContext(&in)) {
-			// os/exec closes the pipes that it knows of when a start fails, and
-			// it could not be tried again.
-			in, r.stdPipes = *configuration(&in, own), false
+	if b.own != nil {
+		select {
+		case <-b.own.Done():
+			return nil, cmp.Or(b.own.Err(), context.Canceled)
+		default:
 		}
-	default:
-		hopeless = true
 	}
-	if !hopeless && bound != nil && bound.Err() != nil {
-		return startError(bound)
+	b.cmd.Cancel, b.cmd.WaitDelay = nil, 0
+	if b.bound != nil && b.bound.Err() != nil {
+		return nil, b.ended()
 	}
-	if !hopeless && !r.foreign && (own == nil || own.Err() == nil) {
-		if err = files.open(&in); err != nil {
-			return err
+	if err := b.settings.check(); err != nil {
+		return nil, err
+	}
+	if b.settings.wholeTree || b.settings.killOnParentExit {
+		b.launch, err = tree.Prepare(b.cmd.SysProcAttr, b.cmd.Dir, b.settings.wholeTree, b.settings.killOnParentExit)
+		if err != nil {
+			return nil, err
 		}
-		r.io = files.io
-	}
-	if !hopeless && (own == nil || own.Err() == nil) {
-		if err := r.prepareTree(&in); err != nil {
-			return err
-		}
-		r.leads = leadsGroup(in.SysProcAttr)
 		defer func() {
-			if err != nil {
-				r.settle()
+			if p == nil {
+				b.launch.Abort()
 			}
 		}()
 	}
+	b.streams, err = stdio.Open(b.cmd.Stdin, b.cmd.Stdout, b.cmd.Stderr)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if p == nil {
+			b.streams.Abort()
+		}
+	}()
+	b.cmd.Stdin, b.cmd.Stdout, b.cmd.Stderr = b.streams.Stdin, b.streams.Stdout, b.streams.Stderr
+	if p, err = b.fork(); err != nil {
+		return nil, err
+	}
+	b.streams.Started()
+	return p, nil
+}
 
+// fork forks, and tries again for a while if a program file is open for writing.
+// That is so by accident when another goroutine's child was forked in between, and
+// has not reached its exec (golang/go#22315).
+func (b *starting) fork() (*os.Process, error) {
 	const patience = 100 * time.Millisecond
 	began := time.Now()
 	for pause := time.Millisecond; ; pause *= 2 {
-		r.in = in
-		err = r.startProcess()
-		if err != nil && !isTextBusy(err) && r.tree.weaken(in.SysProcAttr) && reusable(&in) {
-			continue
+		p, err := b.try()
+		if err == nil || !isTextBusy(err) || time.Since(began)+pause > patience {
+			return p, err
 		}
-		// A program file that is open for writing only because another
-		// goroutine's child was forked in between is free once that child has
-		// reached its exec (golang/go#22315).
-		if err == nil || !isTextBusy(err) || time.Since(began)+pause > patience || !reusable(&in) {
-			break
+		if !b.pause(pause) {
+			return nil, b.ended()
 		}
-		if !pauseFor(pause, own, bound) {
-			break
-		}
-	}
-	switch {
-	case err == nil:
-	case bound != nil && bound.Err() != nil && isTextBusy(err):
-		return startError(bound)
-	case own != nil && own.Err() != nil && isTextBusy(err):
-		return own.Err()
-	default:
-		return err
-	}
-	r.proc, r.pid = r.in.Process, r.in.Process.Pid
-	if !r.foreign {
-		r.in.Stdin, r.in.Stdout, r.in.Stderr = nil, nil, nil
-	}
-	return nil
-}
-
-// startProcess is os/exec's Start for r.in, and what its tree needs besides.
-func (r *run) startProcess() error {
-	err := fork(r.in.Start, r.killOnParentExit)
-	if err != nil {
-		return err
-	}
-	r.proc = r.in.Process
-	if err = r.contain(); err != nil {
-		r.proc.Kill()
-		if r.published != nil {
-			close(r.published)
-		}
-		r.in.Wait()
-	}
-	return err
-}
-
-// foreignCancel returns the Cancel for a command whose context os/exec watches.
-// It must not run before the Process, which it may refer to, is set.
-func (r *run) foreignCancel(cancel func() error) func() error {
-	if cancel == nil {
-		return nil
-	}
-	r.published = make(chan struct{})
-	if isDefaultCancel(cancel) {
-		cancel = r.kill
-	}
-	return func() error {
-		<-r.published
-		return cancel()
 	}
 }
 
-// startError is the error of a Start that ctx's end has prevented.
-func startError(ctx context.Context) error {
-	if cause := context.Cause(ctx); !same(cause, ctx.Err()) {
-		return &contextError{cause: cause, ctxErr: ctx.Err()}
+// try calls os/exec's Start, on the thread and with the attributes that the
+// launch wants.
+func (b *starting) try() (*os.Process, error) {
+	if b.launch == nil {
+		return b.startCopy(b.cmd.SysProcAttr)
 	}
-	return ctx.Err()
+	p, err := b.launch.Start(b.startCopy, doneOf(b.own), doneOf(b.bound))
+	if errors.Is(err, tree.ErrCanceled) {
+		err = b.ended()
+	}
+	return p, err
 }
 
-// pauseFor sleeps for d. It returns false when a context ends before that.
-func pauseFor(d time.Duration, own, bound context.Context) bool {
+func (b *starting) startCopy(attr *syscall.SysProcAttr) (*os.Process, error) {
+	in := *b.cmd
+	in.SysProcAttr = attr
+	err := in.Start()
+	if err == nil && in.Process == nil {
+		err = context.Canceled // its context says that it has ended, and has no error
+	}
+	return in.Process, err
+}
+
+// ended is the error of a Start that the end of a context has prevented.
+func (b *starting) ended() error {
+	if b.bound != nil && b.bound.Err() != nil {
+		return reasonOf(b.bound).error(nil, nil)
+	}
+	return b.own.Err()
+}
+
+// pause waits for d. It returns false if a context ends before that.
+func (b *starting) pause(d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return true
-	case <-done(own):
-	case <-done(bound):
+	case <-doneOf(b.own):
+	case <-doneOf(b.bound):
 	}
 	return false
 }
 
-// done is ctx.Done, also for a nil ctx.
-func done(ctx context.Context) <-chan struct{} {
+// check refuses settings that make no sense.
+func (s settings) check() error {
+	if s.outputLimit < 0 {
+		return fmt.Errorf("xexec: SetOutputLimit: negative limit %d", s.outputLimit)
+	}
+	if s.gracePeriod < 0 {
+		return fmt.Errorf("xexec: SetGracePeriod: negative time %v", s.gracePeriod)
+	}
+	return nil
+}
+
+// doneOf is ctx.Done, also for a nil ctx.
+func doneOf(ctx context.Context) <-chan struct{} {
 	if ctx == nil {
 		return nil
 	}
 	return ctx.Done()
+}
+
+// adopt makes the run of a process that os/exec's Start, or the caller's own code,
+// has put into c. What was made for its standard I/O, and its context, are
+// os/exec's business. The caller holds the state's lock.
+func adopt(c *Cmd, settings settings) *run {
+	r := newRun(c, c.Process, settings)
+	r.delay = c.WaitDelay
+	if settings.wholeTree {
+		r.group.tree = tree.Adopt(c.Process, c.SysProcAttr)
+	}
+	r.kept = r.result()
+	if state := c.ProcessState; state != nil { // os/exec's Wait was called, too
+		r.exit = exit{seen: true, known: true, state: state}
+		if !state.Success() {
+			r.kept.stdErr = &ExitError{ProcessState: state}
+		}
+	}
+	return r
 }

@@ -1,38 +1,31 @@
 package xexec
 
 import (
-	"context"
 	"os"
 	"runtime"
-	"slices"
 	"sync"
+	"time"
 	"weak"
+
+	"example.com/xexec/internal/oscmd"
 )
 
 // A state is what a Cmd has no room for. There is at most one for each Cmd,
 // made when a method first needs it and dropped when the Cmd is collected.
 //
-// Nothing that the map leads to holds the Cmd, or else it would stay for ever:
-// not the state, and of what the caller has given only the errors that make up
-// the result. A goroutine that waits for the command may hold it, and a
-// context's registration for as long as it may have to call a Cancel that refers
-// to it.
+// Nothing that the map leads to holds the Cmd, or else it would stay for ever: no
+// context, no error and no writer of the caller's. What a run knows of those is
+// in its outcome, which the Cmd itself holds.
 type state struct {
-	// mu guards everything below, and Cmd.Process against Start: Start writes
-	// the field with mu held, and the methods that may race Start read it so.
+	// mu guards what follows, and Cmd.Process and the pipes that os/exec's struct
+	// lists against Start: that writes them with mu held. run.mu may be taken after it.
 	mu sync.Mutex
 
 	settings
-	ctx    weak.Pointer[heldContext] // CommandContext's; see context
-	pipes  []pipe                    // made by StdinPipe, StdoutPipe and StderrPipe, until a run has them
-	stderr *prefixSuffix             // made by Output for ExitError.Stderr, likewise
-	done   chan struct{}             // made by a Done that came before the start
-
-	childEnds []*os.File // of all pipes that were made
-	claimed   bool       // Start was called
-	failed    bool       // and failed
-	args      []string   // Args then
-	run       *run       // the process of Cmd.Process, or an earlier one
+	claimed bool          // Start was called here, for the command that the struct is now
+	failed  bool          // and it failed
+	done    chan struct{} // made by a Done that came before the start, or closed by a start that failed
+	run     *run          // the process of Cmd.Process, or nil
 }
 
 // settings are what the Set methods set. A run has those of its start.
@@ -40,17 +33,19 @@ type settings struct {
 	stopSignal       os.Signal // nil for the default
 	wholeTree        bool
 	killOnParentExit bool
+	gracePeriod      time.Duration
+	outputLimit      int
 }
 
 // states maps weak.Pointer[Cmd] to *state. Only this file touches it.
 //
 // The key is the Cmd's identity for as long as the Cmd lives and is never equal
-// to that of a later Cmd at the same address, so an entry can be late in going
-// but never belong to another command.
+// to that of a later Cmd at the same address.
 var states sync.Map
 
-// stateOf returns c's state.
+// stateOf returns c's state. Like a method of os/exec's, it panics for a nil c.
 func stateOf(c *Cmd) *state {
+	_ = &c.Path
 	key := weak.Make(c)
 	if s, ok := states.Load(key); ok {
 		return s.(*state)
@@ -64,86 +59,95 @@ func stateOf(c *Cmd) *state {
 
 func dropState(key weak.Pointer[Cmd]) { states.Delete(key) }
 
-// A heldContext is the context of a Cmd that CommandContext made. The struct
-// holds it, in the place of the context itself, and the state holds it weakly:
-// a context can lead back to the Cmd by its values.
-type heldContext struct{ context.Context }
-
-// context returns the context that was given to CommandContext, or nil if there
-// is none, or none that we can name. The caller holds s.mu.
-func (s *state) context(c *Cmd) context.Context {
-	if held := s.ctx.Value(); held != nil && holdsContext(c.Std(), held) {
-		return held.Context
-	}
-	return nil
-}
-
 // current returns the run of c's process, or nil if there is none.
-func (s *state) current(c *Cmd) *run {
+func current(c *Cmd) *run {
+	s := stateOf(c)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.currentLocked(c)
+	return s.current(c)
 }
 
-// currentLocked is current for a caller that holds s.mu.
+// current finds out which command c is now, and returns its run, if any. The
+// caller holds s.mu.
 //
-// Cmd.Process is the truth. A process without a run of ours, or with that of
-// another process, was started by somebody else (os/exec's Start, a hand-written
-// one) and is adopted. A run without its process was that of another command,
-// over whose struct this one was assigned.
-func (s *state) currentLocked(c *Cmd) *run {
+// The struct is the truth. Where it has no process, and says that Start was not
+// called although it was, another struct was assigned over it. A process that is
+// not our run's came with a struct that was assigned or copied, and brings its
+// run; or somebody else has started it (os/exec's Start, a hand-written one), and
+// it is adopted.
+func (s *state) current(c *Cmd) *run {
 	switch p := c.Process; {
-	case p == nil && s.run != nil:
-		s.reset()
-	case p != nil && (s.run == nil || s.run.proc != p):
-		s.run = s.adopt(c)
-		s.claimed = true
+	case p == nil:
+		if s.run != nil || s.claimed && oscmd.Unclaimed(c.Std()) {
+			s.forget()
+		}
+	case s.run == nil || s.run.proc.OS != p:
+		if s.claimed {
+			s.forget()
+		}
+		if s.run = heldRun(c); s.run == nil {
+			s.run = adopt(c, s.settings)
+			s.serveDone(c)
+		}
 	}
 	return s.run
 }
 
-// reset forgets the command over whose struct another one was assigned.
-func (s *state) reset() {
-	s.settings, s.pipes, s.stderr, s.done, s.childEnds = settings{}, nil, nil, nil, nil
-	s.claimed, s.failed, s.args, s.run = false, false, nil, nil
+// forget forgets the command over whose struct another one was assigned.
+func (s *state) forget() {
+	s.settings, s.claimed, s.failed, s.done, s.run = settings{}, false, false, nil, nil
 }
 
-// prepare calls f, which changes the state of a command that is not started yet.
-func (s *state) prepare(c *Cmd, f func()) {
+// heldRun returns the run that c's struct holds, if that is the run of its process.
+func heldRun(c *Cmd) *run {
+	_, held := oscmd.Pipes(c.Std())
+	for _, h := range held {
+		if o, ok := h.(*outcome); ok && o.run.proc != nil && o.run.proc.OS == c.Process {
+			return o.run
+		}
+	}
+	return nil
+}
+
+// set changes the settings. Like a field's, a change has no effect on a command
+// that was started.
+func (c *Cmd) set(f func(*settings)) {
+	s := stateOf(c)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.currentLocked(c)
-	if s.failed && !sameSlice(s.args, c.Args) {
-		s.reset() // another struct was assigned over the one that could not be started
-	}
-	f()
+	s.current(c)
+	f(&s.settings)
 }
 
-// claim makes the caller the one that starts c. It fails if there was one.
-func (s *state) claim(c *Cmd) (ok bool) {
-	s.prepare(c, func() {
-		ok = s.run == nil && !s.claimed
-		s.claimed = true
-	})
-	return ok
+// claim makes the caller the one that starts c, and returns the settings. It
+// fails if there was one.
+func (s *state) claim(c *Cmd) (of settings, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.current(c)
+	if !oscmd.Claim(c.Std()) {
+		return of, false
+	}
+	s.claimed = true
+	return s.settings, true
 }
 
 // started publishes r as the run of c.
 func (s *state) started(c *Cmd, r *run) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c.Process, c.ProcessState = r.proc, nil
+	c.Process, c.ProcessState = r.proc.OS, nil
+	r.hold(c)
 	s.run = r
-	s.pipes, s.stderr = nil, nil // r has them
-	s.serveDone(c, r)
+	s.serveDone(c)
 }
 
-// serveDone makes a Done that came before the start that of r, which has not
-// been published yet. The caller holds s.mu.
-func (s *state) serveDone(c *Cmd, r *run) {
+// serveDone makes a Done that came before the start that of the run. The caller
+// holds s.mu, and nobody else has the run yet.
+func (s *state) serveDone(c *Cmd) {
 	if s.done != nil && !s.failed {
-		r.done = s.done
-		r.waitInBackground(c)
+		s.run.done = s.done
+		s.run.waitInBackground(c)
 	}
 	s.done = nil
 }
@@ -152,23 +156,19 @@ func (s *state) serveDone(c *Cmd, r *run) {
 func (s *state) startFailed(c *Cmd) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.failed, s.args = true, c.Args
+	s.failed = true
+	oscmd.Hold(c.Std())
 	if s.done == nil {
 		s.done = make(chan struct{})
 	}
 	close(s.done)
 }
 
-// sameSlice reports whether a and b are one slice. Each Command has its own Args.
-func sameSlice(a, b []string) bool {
-	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
-}
-
 // doneChan returns the channel that Done returns for c.
 func (s *state) doneChan(c *Cmd) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if r := s.currentLocked(c); r != nil {
+	if r := s.current(c); r != nil {
 		r.waitInBackground(c)
 		return r.done
 	}
@@ -176,16 +176,4 @@ func (s *state) doneChan(c *Cmd) <-chan struct{} {
 		s.done = make(chan struct{})
 	}
 	return s.done
-}
-
-// made reports whether f is a Stdin, Stdout or Stderr that a method of the Cmd
-// has made for this one command. The caller holds s.mu.
-func (s *state) made(f any) bool {
-	switch f := f.(type) {
-	case *capture, *prefixSuffix:
-		return true
-	case *os.File:
-		return slices.Contains(s.childEnds, f)
-	}
-	return false
 }

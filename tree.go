@@ -2,91 +2,86 @@ package xexec
 
 import (
 	"os"
-	"os/exec"
-	"syscall"
 	"time"
+
+	"example.com/xexec/internal/tree"
 )
 
-// SetTree makes the command and all that it starts one unit, its tree. It is off
-// by default: a tree is a process group of its own, which a terminal's Ctrl-C
-// does not reach. Like a field, it is to be set before the start.
+// SetTree makes the command and all that it starts one unit, its tree.
 //
-// Kill, Signal, Terminate, Shutdown and the end of a context reach the whole
-// tree, also when the process that was started, its leader, has exited and only
-// others are left. Their result is about the tree: nil if the signal was
-// delivered to a live process of it, [os.ErrProcessDone] once all are gone.
+// When the tree is over, the command is over: Wait, Run, Output and Shutdown then
+// take what is in the output pipes and return, whoever else holds these open. So a
+// daemon that the command has left behind does not make Output hang, with a context
+// or without (golang/go#13155, golang/go#23019).
 //
-// A tree ends in one of two ways, and Wait returns when nobody of it is left:
+// Kill, Signal, Terminate, Shutdown and the end of a context reach the whole tree,
+// and report about it: nil if a live process of it got the signal,
+// [os.ErrProcessDone] once all are gone. When the process that was started, the
+// leader, exits by itself, the rest is killed at once. When the tree was asked to
+// stop (Terminate, Shutdown, SetGracePeriod, Cancel) before that, the rest has as
+// much time as the leader: until Shutdown's ctx ends, or the grace period or
+// WaitDelay is over, and without those no limit.
 //
-//   - The leader exits by itself: the others are killed at once, before the
-//     leader is reaped. So Wait does not hang on a pipe that a forgotten
-//     background process holds (golang/go#23019).
-//   - The tree has been asked to stop, by Terminate, by Shutdown or by a Cancel,
-//     before the leader exited, or after that while nobody waited, so that the
-//     others were not killed. Then they have the same time as the leader
-//     to clean up: until Shutdown's ctx ends or WaitDelay has passed since the
-//     command's own ctx has, and are killed only then. If there is neither,
-//     because Terminate was called alone or WaitDelay is zero, nothing limits
-//     their time, as nothing limits that of a leader which ignores the signal.
-//     (What a Cancel of the caller's own asks only of the leader is no reason to
-//     wait for the others, unless WaitDelay says for how long.)
+// A tree is a process group of its own, so a terminal's Ctrl-C does not reach it,
+// and it is off by default. The package documentation, under Trees, says what is in
+// the tree on which system, and what SysProcAttr may ask for beside it. A tree that
+// a system does not have, or that SysProcAttr contradicts, is an error of Start;
+// the first is [errors.ErrUnsupported].
 //
-// In both cases that takes somebody who waits; the leader, a zombie until then,
-// keeps the tree's id from being used again. Terminate also continues the
-// processes of a tree that were stopped (SIGCONT after SIGTERM).
+// This and the other settings are methods as os/exec's struct has no room for them.
+// They are for before the start, like fields, and later change nothing; Clone
+// carries them, a struct copy does not have them.
+func (c *Cmd) SetTree(whole bool) {
+	c.set(func(s *settings) { s.wholeTree = whole })
+}
+
+// SetStopSignal sets the signal that [Cmd.Terminate] and [Cmd.Shutdown] send, and
+// the end of a context if there is a grace period. The default, also for nil, is
+// SIGTERM, which on Windows stands for CTRL_BREAK. It is for before the start.
+func (c *Cmd) SetStopSignal(sig os.Signal) {
+	c.set(func(s *settings) { s.stopSignal = sig })
+}
+
+// SetGracePeriod makes the end of a context ask before it kills: it sends the stop
+// signal, as [Cmd.Terminate] does, and kills what is left of the command, or of its
+// tree, after d. That needs neither Cancel nor WaitDelay. With d = 0, the default,
+// it kills at once; a negative d is an error of Start.
 //
-// What is in the tree depends on the system; [Cmd.TreeKind] tells which of these
-// holds:
-//
-//   - [Cgroup], on Linux where the process may create a child of its own cgroup
-//     in a version 2 hierarchy with cgroup.kill (Linux 5.14): every descendant,
-//     save one with the rights to move itself to another cgroup.
-//   - [ProcessGroup], on other Linux systems, macOS and the BSDs: the process
-//     group of the leader. A descendant that leaves it, as daemons (setsid) and
-//     the jobs of an interactive shell do, is not in the tree: it is neither
-//     signalled nor killed nor waited for. On NetBSD, OpenBSD, DragonFly and 32-bit
-//     FreeBSD, and on Linux without a /proc of our pid namespace, where it cannot
-//     be seen whether others are left in the group, they are killed when the leader
-//     exits, also after Terminate.
-//   - [JobObject], on Windows: every descendant.
-//
-// A process that cannot be killed, because it belongs to another user, is not
-// waited for, except in a cgroup, where it can. A process that is killed itself
-// leaves the cgroups of its trees behind, empty once their processes end. If
-// somebody else has reaped the leader (wait4(-1), os/exec's Wait), a process group
-// can only be reached through the leader's pidfd (Linux 6.9), or not at all; on
-// macOS and the BSDs, though, one whose leader a wait4(-1) has taken is named by
-// its number still, which may be another's by then.
-//
-// SysProcAttr is used as it is, and not modified. It may ask for a session
-// (Setsid, also with a controlling terminal) or for the foreground: the leader
-// then leads its group anyway. If it asks for the group of another process
-// (Pgid), Start returns an error. A cgroup of the caller's choice (UseCgroupFD)
-// is left alone, and the tree is the process group.
-//
-// A command that os/exec's Start started, such as pty.Start(c.Std()), is a tree
-// if its SysProcAttr made it the leader of a session or a group; its kind is
-// ProcessGroup. Otherwise the setting has no effect on it.
-//
-// On other systems Start returns an error that is [errors.ErrUnsupported].
-func (c *Cmd) SetTree(tree bool) {
-	c.set(func(s *settings) { s.wholeTree = tree })
+// A Cancel of the caller's takes its place; WaitDelay keeps its own meaning beside
+// it. A stop signal that this system can never send is not waited for: the command
+// is killed at once. A command that obeys was ended by the context, and its error
+// and [Cmd.Cause] say so, also if its exit status is zero. It is for before the
+// start.
+func (c *Cmd) SetGracePeriod(d time.Duration) {
+	c.set(func(s *settings) { s.gracePeriod = d })
+}
+
+// SetOutputLimit makes [Cmd.Output] and [Cmd.CombinedOutput], and their Context
+// twins, keep at most n bytes (CombinedOutput: of both streams together). A command
+// that writes more is killed, and its tree with it: the methods then return the
+// first n bytes and an error for which [errors.Is] finds [ErrOutputLimit] and
+// [errors.As] the [*ExitError]. With n = 0, the default, there is no limit; a
+// negative n is an error of Start. It is for before the start.
+func (c *Cmd) SetOutputLimit(n int) {
+	c.set(func(s *settings) { s.outputLimit = n })
 }
 
 // SetKillOnParentExit makes the operating system kill the command when this
-// process ends, however it ends. Like a field, it is to be set before the start.
+// process ends, however it ends. It is for before the start.
 //
-// On Linux and FreeBSD that is SysProcAttr.Pdeathsig, which the system forgets
-// when the command executes a set-user-ID program or (on Linux) changes its
-// credentials. If Pdeathsig is set already, that signal is sent instead of
-// SIGKILL. It reaches the process that was started and not what that has started
-// itself, not even with [Cmd.SetTree]: for those, arrange that they end with it.
+// On Linux and FreeBSD that is SysProcAttr.Pdeathsig (if it is set already, that
+// signal is sent instead of SIGKILL), which the system forgets when the command
+// executes a set-user-ID program or, on Linux, changes its credentials. It reaches
+// the process that was started and not what that has started itself, not even with
+// [Cmd.SetTree]: for those, as root on Linux, make it the first of a pid namespace
+// (SysProcAttr.Cloneflags, CLONE_NEWPID). An execve(2) of this process does not end
+// it, and so kills nothing.
+//
 // As Linux sends the signal when the thread ends that has forked
-// (golang/go#27505), such commands are forked by one thread that lives as long
-// as the process, and not on the caller's, whose namespaces, capabilities and
-// priority they therefore do not inherit. The goroutine that holds this thread
-// stays, too; tests that look for leaked goroutines can ignore
-// example.com/xexec.forkForever.
+// (golang/go#27505), such commands are forked on a few threads that are kept for
+// as long as a command lives that was forked there, and not on the caller's, whose
+// namespaces, capabilities and priority they therefore do not inherit. Such a
+// command is to be waited for, as it holds its thread until then.
 //
 // On Windows it is a job object. With SetTree it covers the tree, otherwise the
 // process that was started.
@@ -94,11 +89,6 @@ func (c *Cmd) SetTree(tree bool) {
 // On other systems Start returns an error that is [errors.ErrUnsupported].
 func (c *Cmd) SetKillOnParentExit(kill bool) {
 	c.set(func(s *settings) { s.killOnParentExit = kill })
-}
-
-func (c *Cmd) set(f func(*settings)) {
-	s := stateOf(c)
-	s.prepare(c, func() { f(&s.settings) })
 }
 
 // A TreeKind is what holds a tree together.
@@ -126,174 +116,19 @@ func (k TreeKind) String() string {
 }
 
 // TreeKind returns what holds the command's tree together. It is NoTree before
-// the start and without [Cmd.SetTree].
+// the start and without [Cmd.SetTree]. It never blocks.
 func (c *Cmd) TreeKind() TreeKind {
-	r := stateOf(c).current(c)
-	if r == nil || r.tree == nil {
+	r := current(c)
+	if r == nil || r.group.tree == nil {
 		return NoTree
 	}
-	return r.tree.kind()
-}
-
-// A treeState is how far a run's tree is from its end. It is guarded by run.mu.
-//
-// What run.exited is for a single process, over is for a tree: no signal is sent
-// once it is set, and the leader is not reaped before. So the leader, alive or a
-// zombie, pins the id of the group from its start until the last signal.
-type treeState struct {
-	asked      bool      // the stop signal has reached it
-	until      time.Time // if set, how long those who outlive the leader have
-	killed     bool      // it has been killed as a whole
-	restKilled bool      // that ended the time of those who had outlived the leader
-	over       bool
-	closed     bool          // nothing of it is held any more
-	lookCost   time.Duration // of the last look at who is left
-}
-
-// ask notes that the tree has been asked to stop. The patience is that of a
-// command for which os/exec has Cancel and WaitDelay; 0 for no limit.
-func (t *treeState) ask(patience time.Duration) {
-	if !t.asked && patience != 0 {
-		t.until = time.Now().Add(patience)
+	switch r.group.tree.Kind() {
+	case tree.ProcessGroup:
+		return ProcessGroup
+	case tree.Cgroup:
+		return Cgroup
+	case tree.JobObject:
+		return JobObject
 	}
-	t.asked = true
-}
-
-// A contradiction is the error of a Start that SetTree and SysProcAttr have made
-// impossible.
-type contradiction string
-
-func (e contradiction) Error() string { return "xexec: SetTree contradicts SysProcAttr." + string(e) }
-
-// prepareTree makes in such that its Start does what r's settings ask for.
-func (r *run) prepareTree(in *exec.Cmd) (err error) {
-	if !r.wholeTree && !r.killOnParentExit {
-		return nil
-	}
-	attr := new(syscall.SysProcAttr)
-	if in.SysProcAttr != nil {
-		*attr = *in.SysProcAttr
-	}
-	if r.killOnParentExit {
-		if err := dieWithParent(attr); err != nil {
-			return err
-		}
-	}
-	if r.wholeTree {
-		if r.tree, err = newTree(attr); err != nil {
-			return err
-		}
-	}
-	in.SysProcAttr = attr
-	return nil
-}
-
-// signalTree sends sig to the processes of the tree that are alive. The caller
-// holds r.mu.
-func (r *run) signalTree(sig os.Signal) error {
-	if r.fate.over || r.hasExitedLocked() && !r.tree.alive(r.proc) {
-		return os.ErrProcessDone
-	}
-	if sig == os.Kill {
-		err := r.tree.kill(r.proc)
-		r.fate.killed = r.fate.killed || err == nil
-		return err
-	}
-	err := r.send(sig)
-	if err == nil && sig == r.stop() {
-		r.fate.ask(r.patience)
-		err = r.tree.resume(r.proc)
-	}
-	return err
-}
-
-// killLocked kills the command on account of a context or of a time that is
-// over. It returns os.ErrProcessDone if that is not what ends it: because the
-// process, or the leader of a tree that nobody had asked to stop, has exited by
-// itself. The caller holds r.mu.
-func (r *run) killLocked() error {
-	sealed := r.sealedLocked()
-	err := r.signalLocked(os.Kill)
-	switch {
-	case err == nil && sealed:
-		return os.ErrProcessDone
-	case err == nil && r.exited:
-		r.fate.restKilled = true
-	}
-	return err
-}
-
-// sealedLocked reports whether the command has come to its end by itself, save
-// for what is killed without being asked. The caller holds r.mu.
-func (r *run) sealedLocked() bool {
-	return r.hasExitedLocked() && !r.patientLocked()
-}
-
-// patientLocked reports whether those who outlive the leader are given time.
-// The caller holds r.mu.
-func (r *run) patientLocked() bool {
-	if r.tree == nil || r.fate.killed {
-		return false
-	}
-	if until := r.fate.until; !until.IsZero() && !time.Now().Before(until) {
-		return false
-	}
-	return r.fate.asked || r.end.asked && r.waitDelay != 0
-}
-
-// treeEnded takes a tree whose leader has exited a step further to its end, and
-// reports whether that is reached, so that the leader can be reaped, if it is not.
-// The caller holds r.steps.
-func (r *run) treeEnded(reaped bool) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.tree == nil || r.fate.over {
-		return true
-	}
-	if reaped && !r.tree.outlastsLeader() {
-		r.fate.over = true // the group's id is not ours any more
-		return true
-	}
-	began := time.Now()
-	alive := r.tree.alive(r.proc)
-	r.fate.lookCost = time.Since(began)
-	if alive && r.patientLocked() {
-		return false
-	}
-	// Also where nobody was seen: looking is no proof while they fork.
-	err := r.tree.kill(r.proc)
-	r.fate.killed = true
-	if alive && err == nil && r.tree.alive(r.proc) {
-		return false // SIGKILL was sent, and does not fail; but it takes a moment
-	}
-	r.fate.over = true
-	return true
-}
-
-// linger sleeps between two looks at a tree that has outlived its leader, at
-// most until cancel is closed: it then returns false. The caller leads.
-func (r *run) linger(cancel <-chan struct{}) bool {
-	const shortest, longest = 100 * time.Microsecond, 10 * time.Millisecond
-	r.lingered = min(max(2*r.lingered, shortest), longest)
-	r.mu.Lock()
-	cost := r.fate.lookCost
-	r.mu.Unlock()
-	timer := time.NewTimer(max(r.lingered, 20*cost))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-cancel:
-		return false
-	}
-}
-
-// closeTreeLocked gives back what the tree needed of the system. Where it could not be
-// seen that the leader has exited, and the leader is reaped, a cgroup and a job
-// still end those who are left. It is called as often as one likes, with r.mu held.
-func (r *run) closeTreeLocked() {
-	if r.tree != nil && !r.fate.closed {
-		r.fate.over, r.fate.closed = true, true
-		r.tree.close()
-	}
+	return NoTree
 }

@@ -6,24 +6,40 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"weak"
+
+	"example.com/xexec/internal/oscmd"
+	"example.com/xexec/internal/stdio"
 )
 
 // Cmd is an external command being prepared or run.
 //
-// It is os/exec's struct under another name: the fields are those of
-// [exec.Cmd] and mean the same, and [Cmd.Std] and [FromStd] convert without
-// copying. Like there, a Cmd is started once. Unlike there, what follows the
-// start (Wait, Signal, Shutdown and so on) may be called by any number of
-// goroutines at the same time, as often as they like, also while another
-// goroutine is in Start. What prepares it may not, as there: the fields, the
-// Set methods, the pipes.
+// It is os/exec's struct under another name: [Cmd.Std] and [FromStd] convert
+// without copying, and the fields are those of [exec.Cmd] and mean the same:
 //
-// A struct copy made before the start is a command of its own. It has the
-// fields, and not what methods set: use [Cmd.Clone] to carry that over. A copy
-// made after the start has the process and not its standard I/O: wait for the
-// original. A struct may be assigned over when its command is complete, or could
-// not be started; it is the new command from then on.
+//	Path         string               the program to run; the only field that must be set
+//	Args         []string             the arguments, the program's name first
+//	Env          []string             the environment, as "key=value"; nil for our own
+//	Dir          string               the working directory; "" for our own
+//	Stdin        io.Reader            what the command reads; nil for the null device
+//	Stdout       io.Writer            where its output goes; nil for the null device
+//	Stderr       io.Writer            likewise for its error output
+//	ExtraFiles   []*os.File           descriptors 3 and up of the command (not on Windows)
+//	SysProcAttr  *syscall.SysProcAttr attributes of the operating system
+//	Process      *os.Process          the process, once started
+//	ProcessState *os.ProcessState     how it exited, once waited for
+//	Err          error                the error of looking up the program, if any
+//	Cancel       func() error         what is called when CommandContext's context ends
+//	WaitDelay    time.Duration        the time that is left after that, or after the exit
+//
+// Like there, a Cmd is started once. Unlike there, what follows the start (Wait,
+// Signal, Shutdown and so on) may be called by any number of goroutines at the same
+// time, as often as they like, also while another goroutine is in Start. What
+// prepares it may not, as there: the fields, the Set methods, the pipes.
+//
+// A struct copy made before the start is a command of its own. It has the fields,
+// and not what the Set methods set: use [Cmd.Clone] to carry that over. A copy made
+// after the start is the same run. A struct may be assigned over when its command
+// is complete, or could not be started; it is the new command from then on.
 type Cmd exec.Cmd
 
 // Error is returned by [LookPath] and by Start for a name that is not an
@@ -46,6 +62,10 @@ var (
 	// had to be cut off when WaitDelay expired.
 	ErrWaitDelay = exec.ErrWaitDelay
 )
+
+// ErrOutputLimit is found by [errors.Is] in the error of a command that wrote more
+// than [Cmd.SetOutputLimit] allows.
+var ErrOutputLimit = errors.New("xexec: output limit exceeded")
 
 var (
 	errNotStarted     = errors.New("exec: not started")
@@ -74,9 +94,7 @@ func CommandContext(ctx context.Context, name string, arg ...string) *Cmd {
 	if ctx == nil {
 		panic("nil Context")
 	}
-	held := &heldContext{ctx}
-	c := FromStd(exec.CommandContext(held, name, arg...))
-	stateOf(c).ctx = weak.Make(held)
+	c := FromStd(exec.CommandContext(ctx, name, arg...))
 	c.Cancel = defaultCancel(c)
 	return c
 }
@@ -89,7 +107,7 @@ func (c *Cmd) String() string { return c.Std().String() }
 func (c *Cmd) Environ() []string { return c.Std().Environ() }
 
 // Start starts the command and does not wait for it. The process is forked on
-// the caller's goroutine and thread.
+// the caller's goroutine and thread (but see [Cmd.SetKillOnParentExit]).
 //
 // If it succeeds, c.Process is set, and the command should be waited for: it
 // stays a zombie, holding its process id and group id, until somebody does.
@@ -98,23 +116,25 @@ func (c *Cmd) Environ() []string { return c.Std().Environ() }
 // errors are os/exec's. A program file that some process still has open for
 // writing (ETXTBSY, golang/go#22315), as happens by accident when another
 // goroutine forks while the file is written, is tried again for 0.1 s.
-func (c *Cmd) Start() error { return c.start(unbound) }
+func (c *Cmd) Start() error { return c.start(nil, nil) }
 
-// StartContext is like [Cmd.Start], and ends the command when ctx ends, as if
-// it had been made with [CommandContext]: through Cancel if that is set, else by
-// killing it, and after WaitDelay by killing it in any case. A context given to
-// CommandContext stays in force beside it. StartContext panics if ctx is nil.
+// StartContext starts the command like [Cmd.Start], and ends it when ctx ends: by
+// its Cancel, if that is set, else by killing it, or as [Cmd.SetGracePeriod] says.
+// WaitDelay then runs as for a command made by [CommandContext], whose own context
+// stays in force beside ctx. StartContext panics if ctx is nil.
 //
-// A ctx that has already ended starts nothing. If ctx ends the command, Wait's
-// error (and that of RunContext, OutputContext and CombinedOutputContext) is
-// both: [errors.As] finds the [*ExitError], if the command's exit was not a
-// success, and [errors.Is] finds [context.Cause] of ctx as well as ctx.Err. A
-// command that fails by itself just before ctx ends gives its plain *ExitError.
-func (c *Cmd) StartContext(ctx context.Context) error {
+// A ctx that has already ended starts nothing. If ctx ends the command, the error of
+// Wait, RunContext, OutputContext and CombinedOutputContext tells both how the
+// command exited and why: [errors.As] finds the [*ExitError], if the exit was not
+// a success, and [errors.Is] finds ctx.Err() and [context.Cause] of ctx. A command
+// that ends by itself just before ctx does gives its plain result.
+func (c *Cmd) StartContext(ctx context.Context) error { return c.startContext(ctx, nil) }
+
+func (c *Cmd) startContext(ctx context.Context, stderr *stdio.PrefixSuffix) error {
 	if ctx == nil {
 		panic("nil Context")
 	}
-	return c.start(ctx)
+	return c.start(ctx, stderr)
 }
 
 // Run starts the command and waits for it. See [Cmd.Start] and [Cmd.Wait].
@@ -125,8 +145,9 @@ func (c *Cmd) Run() error {
 	return c.Wait()
 }
 
-// RunContext is like [Cmd.Run] with a context that is bound to the command at
-// its start. See [Cmd.StartContext] for what its errors are.
+// RunContext runs the command like [Cmd.Run], and ends it when ctx ends. See
+// [Cmd.StartContext] for how, and for its errors. To stop waiting without ending
+// the command, see [Cmd.WaitContext].
 func (c *Cmd) RunContext(ctx context.Context) error {
 	if err := c.StartContext(ctx); err != nil {
 		return err
@@ -134,69 +155,80 @@ func (c *Cmd) RunContext(ctx context.Context) error {
 	return c.Wait()
 }
 
-// Output runs the command and returns its standard output.
+// Output runs the command and returns its standard output. [Cmd.SetOutputLimit]
+// bounds that.
 //
 // If the command fails and c.Stderr was nil, [ExitError.Stderr] holds the first
 // and the last 32 KiB of its standard error.
-func (c *Cmd) Output() ([]byte, error) { return c.output((*Cmd).Run) }
+func (c *Cmd) Output() ([]byte, error) { return c.output(c.start, nil) }
 
-// OutputContext is like [Cmd.Output] with a context that is bound to the
-// command at its start. See [Cmd.StartContext] for what its errors are.
+// OutputContext returns the command's output like [Cmd.Output], and ends the
+// command when ctx ends. See [Cmd.StartContext] for how, and for its errors.
 func (c *Cmd) OutputContext(ctx context.Context) ([]byte, error) {
-	return c.output(func(c *Cmd) error { return c.RunContext(ctx) })
+	return c.output(c.startContext, ctx)
 }
 
-func (c *Cmd) output(run func(*Cmd) error) ([]byte, error) {
+type starter func(context.Context, *stdio.PrefixSuffix) error
+
+func (c *Cmd) output(start starter, ctx context.Context) ([]byte, error) {
 	if c.Stdout != nil {
 		return nil, errors.New("exec: Stdout already set")
 	}
-	var stdout capture
-	c.Stdout = &stdout
+	stdout := c.newCapture()
+	c.Stdout = stdout
+	var stderr *stdio.PrefixSuffix
 	if c.Stderr == nil {
-		stderr := new(prefixSuffix)
+		stderr = new(stdio.PrefixSuffix)
 		c.Stderr = stderr
-		s := stateOf(c)
-		s.prepare(c, func() { s.stderr = stderr })
 	}
-	err := run(c)
-	return stdout.take(), err
+	err := start(ctx, stderr)
+	if err == nil {
+		err = c.Wait()
+	}
+	return stdout.Take(), err
 }
 
 // CombinedOutput runs the command and returns its standard output and standard
-// error, in the order in which they were written.
-func (c *Cmd) CombinedOutput() ([]byte, error) { return c.combinedOutput((*Cmd).Run) }
+// error, in the order in which they were written. [Cmd.SetOutputLimit] bounds that.
+func (c *Cmd) CombinedOutput() ([]byte, error) { return c.combinedOutput(c.start, nil) }
 
-// CombinedOutputContext is like [Cmd.CombinedOutput] with a context that is
-// bound to the command at its start. See [Cmd.StartContext] for what its errors
-// are.
+// CombinedOutputContext returns the command's output and error output like
+// [Cmd.CombinedOutput], and ends the command when ctx ends. See [Cmd.StartContext]
+// for how, and for its errors.
 func (c *Cmd) CombinedOutputContext(ctx context.Context) ([]byte, error) {
-	return c.combinedOutput(func(c *Cmd) error { return c.RunContext(ctx) })
+	return c.combinedOutput(c.startContext, ctx)
 }
 
-func (c *Cmd) combinedOutput(run func(*Cmd) error) ([]byte, error) {
+func (c *Cmd) combinedOutput(start starter, ctx context.Context) ([]byte, error) {
 	if c.Stdout != nil {
 		return nil, errors.New("exec: Stdout already set")
 	}
 	if c.Stderr != nil {
 		return nil, errors.New("exec: Stderr already set")
 	}
-	var both capture
-	c.Stdout, c.Stderr = &both, &both
-	err := run(c)
-	return both.take(), err
+	both := c.newCapture()
+	c.Stdout, c.Stderr = both, both
+	err := start(ctx, nil)
+	if err == nil {
+		err = c.Wait()
+	}
+	return both.Take(), err
+}
+
+// newCapture returns what collects the output, and ends a command that writes more
+// than the limit.
+func (c *Cmd) newCapture() *stdio.Capture {
+	s := stateOf(c)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.current(c)
+	return stdio.NewCapture(int64(s.outputLimit), func() { current(c).limitExceeded() })
 }
 
 // StdinPipe returns a pipe that is connected to the command's standard input
 // when it starts, as [exec.Cmd.StdinPipe] does. Wait closes it once the command
 // has exited; close it earlier to make the command see the end of its input.
-func (c *Cmd) StdinPipe() (io.WriteCloser, error) {
-	w, err := c.Std().StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	stateOf(c).addPipe(c, pipe{child: c.Stdin.(*os.File), parent: w})
-	return w, nil
-}
+func (c *Cmd) StdinPipe() (io.WriteCloser, error) { return c.Std().StdinPipe() }
 
 // StdoutPipe returns a pipe that is connected to the command's standard output
 // when it starts.
@@ -209,18 +241,21 @@ func (c *Cmd) StdinPipe() (io.WriteCloser, error) {
 // The reader has the methods of [os.File] but is not one. Given to another
 // Cmd as Stdin it passes its descriptor on, as a file does.
 func (c *Cmd) StdoutPipe() (io.ReadCloser, error) {
-	r, err := c.Std().StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	return stateOf(c).addReader(c, r, c.Stdout), nil
+	return c.outputPipe(c.Std().StdoutPipe())
 }
 
 // StderrPipe is [Cmd.StdoutPipe] for the standard error.
 func (c *Cmd) StderrPipe() (io.ReadCloser, error) {
-	r, err := c.Std().StderrPipe()
+	return c.outputPipe(c.Std().StderrPipe())
+}
+
+// outputPipe puts a Reader in the place of the file that os/exec has made, in
+// what the caller gets and in the struct's list of what Wait closes.
+func (c *Cmd) outputPipe(f io.ReadCloser, err error) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	return stateOf(c).addReader(c, r, c.Stderr), nil
+	r := stdio.NewReader(f.(*os.File))
+	oscmd.ReplacePipe(c.Std(), f, r.End())
+	return r, nil
 }

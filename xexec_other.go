@@ -1,15 +1,24 @@
-//go:build !linux && !darwin && !dragonfly && !freebsd && !netbsd && !openbsd && !windows
+//go:build !unix && !windows
 
 package xexec
 
 import (
 	"errors"
 	"os"
+	"syscall"
 )
 
-const fionread = 0x4004667f // _IOR('f', 127, int), <sys/filio.h>
+// Plan 9 has processes, and what it lacks is done here as os/exec does it. js
+// and wasip1 have none: Start fails.
 
-// observe cannot tell here that p has exited without reaping it.
-func observe(*os.Process, int, bool) (exited bool, err error) {
-	return false, errors.ErrUnsupported
-}
+const defaultStopSignal = syscall.SIGTERM
+
+var continueSignal os.Signal
+
+func neverSent(_ os.Signal, err error) bool { return errors.Is(err, errors.ErrUnsupported) }
+
+func isStolen(error) bool { return false }
+
+func isTextBusy(error) bool { return false }
+
+func diedOfKill(state *os.ProcessState) bool { return state != nil && !state.Success() }

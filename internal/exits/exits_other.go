@@ -18,3 +18,6 @@ func (p *Process) poll(<-chan struct{}) outcome { return notPolled }
 func watch(*os.Process) (<-chan struct{}, func(), error) {
 	return nil, nil, errors.ErrUnsupported
 }
+
+// Reap waits for p and takes its status, as os.Process.Wait does.
+func (p *Process) Reap() (*os.ProcessState, error) { return p.OS.Wait() }

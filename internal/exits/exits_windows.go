@@ -1,7 +1,6 @@
 package exits
 
 import (
-	"errors"
 	"math"
 	"os"
 	"sync"
@@ -23,10 +22,11 @@ func (p *Process) waitFor(timeout uint32) (exited bool, err error) {
 		event, err = windows.WaitForSingleObject(windows.Handle(handle), timeout)
 		exited = err == nil && event == windows.WAIT_OBJECT_0
 	})
-	switch {
-	case errors.Is(e, os.ErrProcessDone):
+	switch e {
+	case nil:
+	case os.ErrProcessDone:
 		return true, nil
-	case e != nil:
+	default:
 		return false, e
 	}
 	return exited, os.NewSyscallError("WaitForSingleObject", err)
@@ -83,3 +83,6 @@ func watch(p *os.Process) (<-chan struct{}, func(), error) {
 		<-over
 	}), nil
 }
+
+// Reap waits for p and takes its status, as os.Process.Wait does.
+func (p *Process) Reap() (*os.ProcessState, error) { return p.OS.Wait() }

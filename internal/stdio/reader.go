@@ -302,3 +302,12 @@ func (r *Reader) endLoan(started bool) {
 	}
 	r.unlockLast()
 }
+
+// AbortEnd closes one of the parent's ends of a command that could not be started:
+// a Reader is closed, as under os/exec, and has nothing to read. It never blocks.
+func AbortEnd(c io.Closer) {
+	if end, ok := c.(readerEnd); ok {
+		c = end.r
+	}
+	CloseEnd(c)
+}

@@ -1,0 +1,75 @@
+package xexec
+
+import (
+	"io"
+	"os/exec"
+	"slices"
+
+	"example.com/xexec/internal/oscmd"
+	"example.com/xexec/internal/stdio"
+)
+
+// FromStd returns cmd as a Cmd. It is the same object, started or not: what one
+// side sets the other sees.
+func FromStd(cmd *exec.Cmd) *Cmd { return (*Cmd)(cmd) }
+
+// Std returns c as os/exec's type, for functions that take one. It is the same
+// object. Such a function may set fields, make pipes and start the command; its
+// I/O and its context are then os/exec's business, and everything else works as
+// for a command that [Cmd.Start] started.
+//
+// A command is started once, on one side. Do not call os/exec's Wait on a command
+// that is waited for here: it takes the exit status away from the others.
+func (c *Cmd) Std() *exec.Cmd { return (*exec.Cmd)(c) }
+
+// Clone returns a command that is configured like c and has not been started,
+// whatever became of c. It has c's context and settings, and shares with c what the
+// fields point to.
+//
+// Nothing in it refers to c: Stdin, Stdout and Stderr are nil where c's were made
+// by a method (StdinPipe, Output and so on), and where Cancel is the default one,
+// c.Terminate or c.Kill, the clone has its own. A Cancel that is a function
+// literal still does to c what it does: set the clone's.
+//
+// Clone may be called while others wait for c, but not while somebody sets its
+// fields, or is in Start.
+func (c *Cmd) Clone() *Cmd {
+	s := stateOf(c)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.current(c)
+
+	d := FromStd(oscmd.Copy(c.Std()))
+	if c.madeHere(d.Stdin) {
+		d.Stdin = nil
+	}
+	if c.madeHere(d.Stdout) {
+		d.Stdout = nil
+	}
+	if c.madeHere(d.Stderr) {
+		d.Stderr = nil
+	}
+	switch f := d.Cancel; {
+	case isDefaultCancel(f):
+		d.Cancel = defaultCancel(d)
+	case isMethod(f, c, killCode):
+		d.Cancel = d.Kill
+	case isMethod(f, c, terminateCode):
+		d.Cancel = d.Terminate
+	}
+	stateOf(d).settings = s.settings
+	return d
+}
+
+// madeHere reports whether stream was set by Output, StdinPipe and the like, so
+// that Clone must not copy it.
+func (c *Cmd) madeHere(stream any) bool {
+	switch f := stream.(type) {
+	case *stdio.Capture, *stdio.PrefixSuffix:
+		return true
+	case io.Closer:
+		child, _ := oscmd.Pipes(c.Std())
+		return slices.ContainsFunc(child, func(c io.Closer) bool { return same(c, f) })
+	}
+	return false
+}

@@ -1,0 +1,146 @@
+// Package oscmd looks up, in os/exec's struct, what that does not export: which
+// context a command was made with, whether its Start was called, which pipes it
+// has made. No other package of this module touches an unexported field.
+//
+// It reads them, and writes two: the flag that says that Start was called, and
+// the list of what os/exec's Wait is to close. Each function has an answer for an
+// os/exec that lacks the field, or has it with another type; the tests fail when
+// the toolchain's os/exec has fields that this package does not know.
+//
+// The caller sees to it that nobody writes the struct meanwhile, as os/exec's
+// methods want it too. Only Claim and Claimed may be called at any time.
+package oscmd
+
+import (
+	"context"
+	"io"
+	"os/exec"
+	"reflect"
+	"slices"
+	"sync/atomic"
+	"unsafe"
+)
+
+// A field is an unexported field of exec.Cmd.
+type field[T any] struct {
+	offset uintptr
+	known  bool
+}
+
+func find[T any](name string) field[T] {
+	f, ok := reflect.TypeFor[exec.Cmd]().FieldByName(name)
+	return field[T]{f.Offset, ok && f.Type == reflect.TypeFor[T]()}
+}
+
+// of returns the address of the field in cmd, or nil if there is no such field.
+func (f field[T]) of(cmd *exec.Cmd) *T {
+	if !f.known {
+		return nil
+	}
+	return (*T)(unsafe.Add(unsafe.Pointer(cmd), f.offset))
+}
+
+// get returns the field's value, the zero value if there is no such field.
+func (f field[T]) get(cmd *exec.Cmd) (v T) {
+	if p := f.of(cmd); p != nil {
+		v = *p
+	}
+	return v
+}
+
+var (
+	ctx           = find[context.Context]("ctx")
+	startCalled   = find[int32]("startCalled")
+	childIOFiles  = find[[]io.Closer]("childIOFiles")
+	parentIOPipes = find[[]io.Closer]("parentIOPipes")
+	goroutineErr  = find[<-chan error]("goroutineErr")
+)
+
+// Context returns the context that cmd was made with, or nil if there is none.
+// It cannot tell, and returns nil, for an os/exec without the field.
+func Context(cmd *exec.Cmd) context.Context { return ctx.get(cmd) }
+
+// Claim says that Start was called, and reports whether it was the first to say
+// so. For an os/exec without the field it reports whether there is no process.
+func Claim(cmd *exec.Cmd) bool {
+	if flag := startCalled.of(cmd); flag != nil {
+		return atomic.SwapInt32(flag, 1) == 0
+	}
+	return cmd.Process == nil
+}
+
+// Unclaimed reports that Start was not called. For an os/exec without the field
+// it reports false.
+func Unclaimed(cmd *exec.Cmd) bool {
+	flag := startCalled.of(cmd)
+	return flag != nil && atomic.LoadInt32(flag) == 0
+}
+
+// Pipes returns what os/exec's methods have opened for cmd: the child's ends,
+// which are closed once it is started, and the parent's, which are closed when
+// the command is over. For an os/exec without the fields there are none.
+func Pipes(cmd *exec.Cmd) (child, parent []io.Closer) {
+	return childIOFiles.get(cmd), parentIOPipes.get(cmd)
+}
+
+// Hold makes parent the list of what os/exec's Wait closes when the command is
+// over. It is how an object can live for as long as the struct, and each copy of
+// it, does. It reports false for an os/exec without the field.
+func Hold(cmd *exec.Cmd, parent ...io.Closer) bool {
+	list := parentIOPipes.of(cmd)
+	if list == nil {
+		return false
+	}
+	*list = parent
+	return true
+}
+
+// ReplacePipe puts end in the place of pipe, a parent's end that os/exec has just
+// made for cmd. The list is a new one: a struct copy may share the old one.
+func ReplacePipe(cmd *exec.Cmd, pipe, end io.Closer) {
+	_, parent := Pipes(cmd)
+	if i := slices.Index(parent, pipe); i >= 0 {
+		parent = slices.Clone(parent)
+		parent[i] = end
+		Hold(cmd, parent...)
+	}
+}
+
+// WaitMayBlock reports whether os/exec's Wait for cmd, which it has started and
+// whose process has exited, may have to wait: for a goroutine that copies, or for
+// the one that watches the context while that may call a Cancel.
+func WaitMayBlock(cmd *exec.Cmd) bool {
+	watches := reflect.ValueOf(cmd).Elem().FieldByName("ctxResult")
+	if !goroutineErr.known || watches.Kind() != reflect.Chan {
+		return true
+	}
+	// While there is a watcher, goroutineErr is its to write.
+	return !watches.IsNil() || goroutineErr.get(cmd) != nil
+}
+
+// ofARun are the fields that a start and a wait write.
+var ofARun = []string{
+	"Process", "ProcessState", "startCalled", "createdByStack",
+	"childIOFiles", "parentIOPipes", "goroutine", "goroutineErr", "ctxResult",
+}
+
+var configuration = func() (fields []reflect.StructField) {
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[exec.Cmd]()) {
+		if !slices.Contains(ofARun, f.Name) {
+			fields = append(fields, f)
+		}
+	}
+	return fields
+}()
+
+// Copy returns a command that is configured like cmd, context included, and has
+// not been started. It reads no field that a start or a wait of cmd may be writing,
+// save Err.
+func Copy(cmd *exec.Cmd) *exec.Cmd {
+	d := new(exec.Cmd)
+	for _, f := range configuration {
+		to := reflect.NewAt(f.Type, unsafe.Add(unsafe.Pointer(d), f.Offset)).Elem()
+		to.Set(reflect.NewAt(f.Type, unsafe.Add(unsafe.Pointer(cmd), f.Offset)).Elem())
+	}
+	return d
+}
