@@ -16,8 +16,8 @@ import (
 )
 
 // goesWithTheCommand drops n commands that f returns, and fails if something of them
-// is left: the commands, or what is kept beside them.
-func goesWithTheCommand(t *testing.T, n int, f func() *xexec.Cmd) {
+// is left: the commands, or, after over, what is kept beside them.
+func goesWithTheCommand(t *testing.T, n int, f func() *xexec.Cmd, over func()) {
 	t.Helper()
 	f() // what it needs once is there
 	before := heapObjects()
@@ -29,6 +29,7 @@ func goesWithTheCommand(t *testing.T, n int, f func() *xexec.Cmd) {
 	if !testkit.Collected(func() bool { return gone.Load() == int64(made) }) {
 		t.Errorf("of %d commands that were dropped, %d are left", made, int64(made)-gone.Load())
 	}
+	over()
 	left := 0
 	if !testkit.Collected(func() bool { left = heapObjects() - before; return left < made/2 }) {
 		t.Errorf("%d objects are left of %d commands that were dropped", left, made)
@@ -55,32 +56,38 @@ func TestContextThatLeadsToTheCommand(t *testing.T) {
 		j.Context = context.WithValue(t.Context(), key{}, j)
 		j.cmd = xexec.CommandContext(j, "whatever")
 		return j.cmd
-	})
+	}, func() {})
 }
 
 // What is kept beside a command goes with it.
 func TestStateGoesWithTheCommand(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context()) // lives longer than the commands
 	defer cancel()
-	const many = 10_000
-	few := 3000 // of those that cost a process each
+	many, few := 3000, 1000 // of those that cost a process each
+	if testkit.Long() {
+		many, few = 10_000, 3000
+	}
 	if testing.Short() || testkit.RaceEnabled || runtime.GOOS == "windows" {
 		few = 200
 	}
-	cheap := func() *xexec.Cmd {
+	cheap := func(ctx context.Context) *xexec.Cmd {
 		if runtime.GOOS == "linux" {
 			return xexec.CommandContext(ctx, "/bin/true")
 		}
 		return xtest.HelperContext(ctx, t, "exit", "0")
 	}
+	// One that is dropped while it runs is its context's.
+	running, stop := context.WithCancel(t.Context())
 	var dropped []*os.Process
-	reapDropped := func() {
+	endDropped := func() {
+		stop()
+		running, stop = context.WithCancel(t.Context())
 		for _, p := range dropped {
 			p.Wait()
 		}
 		dropped = nil
 	}
-	defer reapDropped()
+	defer func() { endDropped(); stop() }()
 	for name, test := range map[string]struct {
 		n int
 		f func() *xexec.Cmd
@@ -98,19 +105,19 @@ func TestStateGoesWithTheCommand(t *testing.T) {
 			return c
 		}},
 		"after Start": {few, func() *xexec.Cmd {
-			c := cheap()
+			c := cheap(running)
 			if err := c.Start(); err != nil {
 				t.Fatal(err)
 			}
 			// Somebody must reap it, and this is not a wait for c.
 			dropped = append(dropped, c.Process)
-			if len(dropped) == 100 {
-				reapDropped()
+			if len(dropped) == 20 {
+				endDropped()
 			}
 			return c
 		}},
 		"after Wait": {few, func() *xexec.Cmd {
-			c := cheap()
+			c := cheap(ctx)
 			c.WaitDelay = time.Hour
 			if _, err := c.Output(); err != nil {
 				t.Fatal(err)
@@ -142,7 +149,11 @@ func TestStateGoesWithTheCommand(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			testkit.Deadline(t, 2*testkit.Stuck)
-			goesWithTheCommand(t, test.n, test.f)
+			goesWithTheCommand(t, test.n, test.f, func() {
+				if name == "after Start" {
+					endDropped()
+				}
+			})
 		})
 	}
 }

@@ -61,7 +61,7 @@ func runIn(t *testing.T, sandbox, pkg string, flags ...string) {
 		c.Env = append(os.Environ(), "XEXEC_RACE_ROUNDS=5")
 		started := time.Now()
 		out, err := c.CombinedOutput()
-		ran := strings.Count(string(out), "\n=== RUN ")
+		ran := strings.Count(string(out), "=== RUN ")
 		t.Logf("%d tests and subtests in %v", ran, time.Since(started).Round(time.Second))
 		if err != nil || ran == 0 {
 			t.Errorf("%v\n%s", err, failures(string(out)))

@@ -24,7 +24,7 @@ func TestOsExecsOwnTests(t *testing.T) {
 		t.Skip(err)
 	}
 	t.Parallel()
-	root, err := filepath.Abs(".")
+	root, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)
 	}

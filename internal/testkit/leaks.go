@@ -50,7 +50,7 @@ func LeakedGoroutines(ignored ...goleak.Option) (err error) {
 
 // Collected reports whether the condition comes true while the collector runs.
 func Collected(condition func() bool) bool {
-	for end := time.Now().Add(Stuck / 2); time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(Stuck / 6); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		runtime.GC()
 		if condition() {
 			return true
