@@ -79,7 +79,7 @@ func TestCommandStartedByOsExec(t *testing.T) {
 	if done, err := c.TryWait(); done || err != nil {
 		t.Errorf("TryWait: %v, %v", done, err)
 	}
-	if err := c.WaitContext(testkit.Ended); err != testkit.ErrCause {
+	if err := c.WaitContext(testkit.Ended); !errors.Is(err, testkit.ErrCause) {
 		t.Errorf("WaitContext: %v", err)
 	}
 	var waiters sync.WaitGroup

@@ -29,7 +29,7 @@ func TestEverythingMayRaceStart(t *testing.T) {
 				err := f()
 				var exit *xexec.ExitError
 				if err != nil && err.Error() != "exec: not started" &&
-					!errors.Is(err, os.ErrProcessDone) && !errors.As(err, &exit) && err != testkit.ErrCause {
+					!errors.Is(err, os.ErrProcessDone) && !errors.As(err, &exit) && !errors.Is(err, testkit.ErrCause) {
 					t.Errorf("round %d: %s: %v", round, what, err)
 				}
 			})

@@ -143,7 +143,7 @@ func TestShutdown(t *testing.T) {
 				if i%2 == 1 {
 					ctx = t.Context() // learns what the others had to do
 				}
-				if err := c.Shutdown(ctx); err != testkit.ErrCause {
+				if err := c.Shutdown(ctx); !errors.Is(err, testkit.ErrCause) {
 					t.Errorf("Shutdown: %v, want the context's cause", err)
 				}
 			})
@@ -155,13 +155,13 @@ func TestShutdown(t *testing.T) {
 		if c.Cause() != testkit.ErrCause {
 			t.Errorf("Cause: %v", c.Cause())
 		}
-		if err := c.Shutdown(t.Context()); err != testkit.ErrCause {
+		if err := c.Shutdown(t.Context()); !errors.Is(err, testkit.ErrCause) {
 			t.Errorf("another Shutdown: %v, want the same answer", err)
 		}
 	})
 	t.Run("context ended", func(t *testing.T) {
 		c := startStoppable(t, xtest.Helper(t, "stoppable", "stubborn"))
-		if err := c.Shutdown(testkit.Ended); err != testkit.ErrCause {
+		if err := c.Shutdown(testkit.Ended); !errors.Is(err, testkit.ErrCause) {
 			t.Errorf("Shutdown: %v, want the context's cause", err)
 		}
 	})
@@ -271,7 +271,7 @@ func TestShutdownAsCancel(t *testing.T) {
 		if args != nil {
 			want = testkit.ErrCause
 		}
-		if err := <-stopped; err != want {
+		if err := <-stopped; !errors.Is(err, want) {
 			t.Errorf("Shutdown: %v, want %v", err, want)
 		}
 	}
@@ -340,7 +340,7 @@ func TestShutdownAsCancelOfOsExec(t *testing.T) {
 			if err := started.Wait(); err == nil {
 				t.Errorf("%s, %s: no error", how, which)
 			}
-			if shutdown != testkit.ErrCause {
+			if !errors.Is(shutdown, testkit.ErrCause) {
 				t.Errorf("%s, %s: Shutdown: %v", how, which, shutdown)
 			}
 			ready.Close()

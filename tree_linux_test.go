@@ -33,9 +33,7 @@ func TestEscapesFromTheProcessGroup(t *testing.T) {
 	t.Parallel()
 	testkit.NeedCgroup(t)
 	testkit.Deadline(t, testkit.Stuck)
-	if _, err := xexec.LookPath("setsid"); err != nil {
-		t.Skip(err)
-	}
+	testkit.NeedProgram(t, "setsid")
 	tt := xtest.NewTree(t, xexec.Cgroup)
 
 	t.Run("leader exits", func(t *testing.T) {
@@ -331,7 +329,7 @@ func TestTreeInTheForeground(t *testing.T) {
 func TestStolenLeaderOfTree(t *testing.T) {
 	xtest.EachTreeKind(t, func(t *xtest.Tree) {
 		if !testkit.GroupByPidfd() && t.Kind == xexec.ProcessGroup {
-			t.Skip("before Linux 6.9, the rest cannot be signalled without risk")
+			testkit.Lack(t, "before Linux 6.9, the rest cannot be signalled without risk")
 		}
 		c := t.Sh("sleep 1000 & echo ready")
 		t.Start(c)
@@ -462,7 +460,7 @@ func TestForkingTreeFromManyGoroutines(t *testing.T) {
 						case 2:
 							short, cancel := context.WithTimeout(ctx, time.Duration(rand.IntN(20))*time.Millisecond)
 							defer cancel()
-							if err := c.Shutdown(short); err != nil && err != context.Canceled && err != context.DeadlineExceeded {
+							if err := c.Shutdown(short); err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 								t.Error(err)
 							}
 						case 3:

@@ -192,12 +192,12 @@ func TestShutdownOfTree(t *testing.T) {
 				c := t.Sh(test.script)
 				w := t.Start(c)
 				t.Soon(func() {
-					if err := c.Shutdown(after(test.grace)); err != test.want {
+					if err := c.Shutdown(after(test.grace)); !errors.Is(err, test.want) {
 						t.Errorf("Shutdown: %v, want %v", err, test.want)
 					}
 				})
 				t.Gone()
-				if err := c.Shutdown(after(0)); err != test.want {
+				if err := c.Shutdown(after(0)); !errors.Is(err, test.want) {
 					t.Errorf("a second Shutdown: %v, want %v", err, test.want)
 				}
 				c.Wait()
@@ -349,9 +349,18 @@ func TestStoppedTreeCanBeTerminated(t *testing.T) {
 	xtest.EachTreeKind(t, func(t *xtest.Tree) {
 		c := t.Sh(`sleep 1000 & trap 'exit 0' TERM; echo ready; while :; do sleep 0.01; done`)
 		t.Start(c)
-		if err := c.Signal(syscall.SIGSTOP); err != nil {
-			t.Fatal(err)
-		}
+		// A process that is just being forked may not have got it.
+		testkit.Eventually(t, "all are stopped", func() bool {
+			if err := c.Signal(syscall.SIGSTOP); err != nil {
+				t.Fatal(err)
+			}
+			for _, pid := range testkit.Marked(t.Mark) {
+				if testkit.ProcessState(pid) != "T" {
+					return false
+				}
+			}
+			return true
+		})
 		ctx, cancel := context.WithTimeout(context.Background(), testkit.Stuck)
 		defer cancel()
 		t.Soon(func() {

@@ -223,7 +223,7 @@ func needConsole(t testing.TB) {
 	}
 	kernel32.NewProc("FreeConsole").Call()
 	if ok, _, err := kernel32.NewProc("AllocConsole").Call(); ok == 0 {
-		t.Skip("no console: ", err)
+		testkit.Lack(t, "no console: ", err)
 	}
 }
 

@@ -98,7 +98,7 @@ func TestTracedByUs(t *testing.T) {
 	start := func(what string, err error) {
 		t.Helper()
 		if errors.Is(err, syscall.EPERM) {
-			t.Skip("ptrace:", err)
+			testkit.Lack(t, "ptrace: ", err)
 		} else if err != nil {
 			t.Fatal(what, err)
 		}
@@ -155,7 +155,7 @@ func TestCrowd(t *testing.T) {
 	}
 	out, err := xtest.Helper(t, "crowd", strconv.Itoa(children), strconv.Itoa(rounds)).CombinedOutput()
 	if s := string(out); strings.HasPrefix(s, "skip: ") {
-		t.Skip(s)
+		testkit.Lack(t, s)
 	}
 	if err != nil {
 		t.Fatalf("%v:\n%s", err, out)
@@ -257,7 +257,7 @@ func TestWaitContextThatEndsLeavesNothingBehind(t *testing.T) {
 			t.Errorf("%d goroutines of the poller", n)
 		}
 		cancel(testkit.ErrCause)
-		if err := <-result; err != testkit.ErrCause {
+		if err := <-result; !errors.Is(err, testkit.ErrCause) {
 			t.Errorf("WaitContext: %v", err)
 		}
 		expectNoPoller(t)
@@ -290,7 +290,7 @@ func TestPolledAgain(t *testing.T) {
 		go func() { result <- c.WaitContext(again) }()
 		testkit.Eventually(t, "both are polled", func() bool { return testkit.PolledWaits() == 2 })
 		leave(testkit.ErrCause)
-		if err := <-result; err != testkit.ErrCause {
+		if err := <-result; !errors.Is(err, testkit.ErrCause) {
 			t.Errorf("WaitContext: %v", err)
 		}
 	}
@@ -389,7 +389,7 @@ func TestPollerComesAndGoes(t *testing.T) {
 					ctx, cancel := context.WithCancelCause(t.Context())
 					waiters.Go(func() {
 						err := c.WaitContext(ctx)
-						if err != testkit.ErrCause && !testkit.Killed(err) {
+						if !errors.Is(err, testkit.ErrCause) && !testkit.Killed(err) {
 							t.Errorf("WaitContext: %v", err)
 						}
 					})
@@ -538,7 +538,7 @@ func TestPolledChildIsTraced(t *testing.T) {
 	defer in.Close()
 	<-w.Ready
 	if w.String() != "ready\n" {
-		t.Skip(w.String())
+		testkit.Lack(t, w.String())
 	}
 
 	result := make(chan error)
@@ -552,7 +552,7 @@ func TestPolledChildIsTraced(t *testing.T) {
 	if done, err := c.TryWait(); done {
 		t.Errorf("TryWait of a child that its tracer has not let go: %v", err)
 	}
-	if err := c.WaitContext(testkit.Ended); err != testkit.ErrCause {
+	if err := c.WaitContext(testkit.Ended); !errors.Is(err, testkit.ErrCause) {
 		t.Errorf("WaitContext: %v", err)
 	}
 	in.Close()
@@ -626,7 +626,7 @@ func TestTryWaitSeesTheExitUnderAWait(t *testing.T) {
 		c := xtest.StartSleep(t)
 		pidfd, err := unix.PidfdOpen(c.Pid(), 0)
 		if err != nil {
-			t.Skip("pidfd_open:", err)
+			testkit.Lack(t, "pidfd_open: ", err)
 		}
 		defer unix.Close(pidfd)
 		waited := make(chan error)
@@ -671,7 +671,7 @@ func TestNothingIsReapedWhileNobodyWaits(t *testing.T) {
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.WaitContext(testkit.Ended); err != testkit.ErrCause {
+	if err := c.WaitContext(testkit.Ended); !errors.Is(err, testkit.ErrCause) {
 		t.Errorf("WaitContext: %v", err)
 	}
 	stdin.Close()

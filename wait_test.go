@@ -150,7 +150,7 @@ func TestWaitSharedByManyGoroutines(t *testing.T) {
 func TestWaitContextEndsOnlyTheWaiting(t *testing.T) {
 	testkit.Deadline(t, testkit.Stuck)
 	c, stop := xtest.StartServing(t, "0")
-	if err := c.WaitContext(testkit.Ended); err != testkit.ErrCause {
+	if err := c.WaitContext(testkit.Ended); !errors.Is(err, testkit.ErrCause) {
 		t.Errorf("WaitContext with an ended context: %v, want its cause", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

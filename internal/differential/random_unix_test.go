@@ -34,9 +34,9 @@ func randomBytes(seed, i int) []byte {
 func TestRandomCommandsBehaveAsUnderOsExec(t *testing.T) {
 	t.Parallel()
 	testkit.NeedHelper(t, "held")
-	cases := 2000
-	if testkit.RaceEnabled {
-		cases = 400 // each child takes five times as long
+	cases := 400
+	if testkit.Long() && !testkit.RaceEnabled { // where each child takes five times as long
+		cases = 2000
 	}
 	if testing.Short() || testkit.Sandboxed() != "" {
 		cases /= 8

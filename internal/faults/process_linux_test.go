@@ -155,15 +155,15 @@ func runFault(t *testing.T, name string, attr *syscall.SysProcAttr, env ...strin
 	t.Helper()
 	t.Parallel()
 	testkit.Deadline(t, 2*testkit.Stuck)
+	if attr != nil {
+		testkit.NeedAdmin(t)
+	}
 	c := testkit.Command(t, "fault", name)
 	c.SysProcAttr = attr
 	c.Env = append(os.Environ(), env...)
 	out, err := c.CombinedOutput()
-	if attr != nil && errors.Is(err, syscall.EPERM) {
-		t.Skipf("no name space of its own: %v", err)
-	}
 	if skip, ok := strings.CutPrefix(string(out), "skip: "); ok {
-		t.Skip(skip)
+		testkit.Lack(t, skip)
 	}
 	if err != nil || len(out) > 0 {
 		t.Errorf("%v\n%s", err, out)
@@ -265,9 +265,7 @@ func faultIgnoredSIGCHLD() {
 
 // A user may have so many processes, and has them.
 func TestNoMoreProcesses(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("only root can become a user whose processes it can count")
-	}
+	testkit.NeedCapability(t, "CAP_SETUID", unix.CAP_SETUID) // to become one who has no processes
 	runFault(t, "no more processes", nil)
 }
 

@@ -2,6 +2,7 @@ package faults_test
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"testing"
 
@@ -35,7 +36,7 @@ func TestTreeEndsWithoutDescriptors(t *testing.T) {
 			withoutDescriptors(func() {
 				var waiter sync.WaitGroup
 				waiter.Go(func() { testkit.WaitForExit(t, c.Process.Pid); cancel(testkit.ErrCause) })
-				if err := c.Shutdown(ctx); err != testkit.ErrCause {
+				if err := c.Shutdown(ctx); !errors.Is(err, testkit.ErrCause) {
 					t.Errorf("Shutdown: %v", err)
 				}
 				waiter.Wait()

@@ -461,7 +461,7 @@ func (m *model) step(rnd *rand.Rand) {
 			ctx, cancel = context.WithTimeoutCause(context.Background(), time.Duration(rnd.IntN(1000))*time.Microsecond, testkit.ErrCause)
 			defer cancel()
 		}
-		if err := m.c.WaitContext(ctx); err != testkit.ErrCause {
+		if err := m.c.WaitContext(ctx); !errors.Is(err, testkit.ErrCause) {
 			m.waited(call, err, started)
 		} else if reaped || gone && m.plain {
 			m.t.Errorf("WaitContext of a complete command: %v", err)
@@ -583,7 +583,7 @@ func (m *model) shutDown(err error, started bool) {
 	if m.unstarted("Shutdown", err, started) {
 		return
 	}
-	if err != nil && err != errModelShutdown {
+	if err != nil && !errors.Is(err, errModelShutdown) {
 		m.t.Errorf("Shutdown: %v", err)
 	}
 	m.mu.Lock()

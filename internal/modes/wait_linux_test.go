@@ -2,6 +2,7 @@ package modes_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"strings"
 	"sync"
@@ -76,7 +77,7 @@ func helperRefused(args []string) int {
 	go func() { result <- cmds[0].WaitContext(ctx) }()
 	check(testkit.AwaitBlockedWaits(1))
 	cancel(testkit.ErrCause)
-	if err := <-result; err != testkit.ErrCause {
+	if err := <-result; !errors.Is(err, testkit.ErrCause) {
 		return testkit.Complain("WaitContext of a context that ended:", err)
 	}
 
