@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"runtime"
 	"strings"
 	"sync"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"example.com/xexec"
+	"example.com/xexec/internal/testkit"
+	"example.com/xexec/internal/testkit/xtest"
 )
 
 // isBoth checks an error of a command that ctx has ended: it is the exit's and
@@ -33,7 +36,7 @@ func cancelWhenStarted(t *testing.T, c *xexec.Cmd, cancel context.CancelCauseFun
 		for c.Pid() == 0 && t.Context().Err() == nil {
 			time.Sleep(time.Millisecond)
 		}
-		cancel(errCause)
+		cancel(testkit.ErrCause)
 	})
 	t.Cleanup(waiter.Wait)
 }
@@ -60,36 +63,36 @@ var contextMethods = map[string]func(*xexec.Cmd, context.Context) error{
 func TestContextMethods(t *testing.T) {
 	for name, run := range contextMethods {
 		t.Run(name, func(t *testing.T) {
-			deadline(t, stuck)
+			testkit.Deadline(t, testkit.Stuck)
 
-			c := helperCmd(t, "serve", "0")
+			c := xtest.Helper(t, "serve", "0")
 			if _, err := c.StdinPipe(); err != nil { // it would be there for ever
 				t.Fatal(err)
 			}
 			ctx, cancel := context.WithCancelCause(t.Context())
 			cancelWhenStarted(t, c, cancel)
 			isBoth(t, "ended by its context", run(c, ctx), ctx)
-			if c.Cause() != errCause {
+			if c.Cause() != testkit.ErrCause {
 				t.Errorf("Cause: %v", c.Cause())
 			}
-			if err := c.Wait(); !errors.Is(err, errCause) {
+			if err := c.Wait(); !errors.Is(err, testkit.ErrCause) {
 				t.Errorf("Wait afterwards: %v", err)
 			}
 
-			c = helperCmd(t, "exit", "3")
+			c = xtest.Helper(t, "exit", "3")
 			err := run(c, t.Context())
 			if _, ok := err.(*xexec.ExitError); !ok || c.Cause() != nil {
 				t.Errorf("a failure of its own: %v, Cause %v", err, c.Cause())
 			}
 
-			c = helperCmd(t, "exit", "0")
+			c = xtest.Helper(t, "exit", "0")
 			if err := run(c, t.Context()); err != nil || c.Cause() != nil {
 				t.Errorf("a success: %v, Cause %v", err, c.Cause())
 			}
 
-			c = helperCmd(t, "exit", "0")
-			err = run(c, ended)
-			if !errors.Is(err, errCause) || !errors.Is(err, context.Canceled) {
+			c = xtest.Helper(t, "exit", "0")
+			err = run(c, testkit.Ended)
+			if !errors.Is(err, testkit.ErrCause) || !errors.Is(err, context.Canceled) {
 				t.Errorf("with an ended context: %v, want its error and cause", err)
 			}
 			if c.Process != nil {
@@ -101,7 +104,7 @@ func TestContextMethods(t *testing.T) {
 					t.Error("a nil context does not panic")
 				}
 			}()
-			run(helperCmd(t, "exit", "0"), nil)
+			run(xtest.Helper(t, "exit", "0"), nil)
 		})
 	}
 }
@@ -109,7 +112,7 @@ func TestContextMethods(t *testing.T) {
 // The context of the start is in force beside that of CommandContext, and
 // whichever ends first ends the command.
 func TestTwoContexts(t *testing.T) {
-	deadline(t, stuck)
+	testkit.Deadline(t, testkit.Stuck)
 	for which := range 2 {
 		var ctxs [2]context.Context
 		var cancels [2]context.CancelCauseFunc
@@ -117,74 +120,49 @@ func TestTwoContexts(t *testing.T) {
 			ctxs[i], cancels[i] = context.WithCancelCause(t.Context())
 			defer cancels[i](nil)
 		}
-		c := helperCmdContext(ctxs[0], t, "serve", "0")
+		c := xtest.HelperContext(ctxs[0], t, "serve", "0")
 		if _, err := c.StdinPipe(); err != nil {
 			t.Fatal(err)
 		}
 		if err := c.StartContext(ctxs[1]); err != nil {
 			t.Fatal(err)
 		}
-		cancels[which](errCause)
+		cancels[which](testkit.ErrCause)
 		isBoth(t, "Wait", c.Wait(), ctxs[which])
 	}
 }
 
 // With plain Run and Wait, the error is os/exec's, and Cause tells the reason.
 func TestCause(t *testing.T) {
-	deadline(t, stuck)
+	testkit.Deadline(t, testkit.Stuck)
 	ctx, cancel := context.WithCancelCause(t.Context())
-	c := helperCmdContext(ctx, t, "serve", "0")
+	c := xtest.HelperContext(ctx, t, "serve", "0")
 	if _, err := c.StdinPipe(); err != nil {
 		t.Fatal(err)
 	}
 	cancelWhenStarted(t, c, cancel)
 	err := c.Run()
-	if _, ok := err.(*xexec.ExitError); !ok || errors.Is(err, errCause) {
+	if _, ok := err.(*xexec.ExitError); !ok || errors.Is(err, testkit.ErrCause) {
 		t.Errorf("Run: %v, want the plain *ExitError", err)
 	}
-	if c.Cause() != errCause {
+	if c.Cause() != testkit.ErrCause {
 		t.Errorf("Cause: %v", c.Cause())
 	}
 
-	c, _ = startServing(t, "0")
+	c, _ = xtest.StartServing(t, "0")
 	c.Kill()
 	if err := c.Wait(); err == nil || c.Cause() != nil {
 		t.Errorf("Wait of a command that its caller killed: %v, Cause %v", err, c.Cause())
 	}
 }
 
-// uncomparable is an error whose comparison panics.
-type uncomparable []string
-
-func (u uncomparable) Error() string { return strings.Join(u, " ") }
-
-func TestCauseThatCannotBeCompared(t *testing.T) {
-	deadline(t, stuck)
-	ctx, cancel := context.WithCancelCause(t.Context())
-	c := helperCmd(t, "serve", "0")
-	if _, err := c.StdinPipe(); err != nil {
-		t.Fatal(err)
-	}
-	if err := c.StartContext(ctx); err != nil {
-		t.Fatal(err)
-	}
-	cancel(uncomparable{"not", "comparable"})
-	var u uncomparable
-	if err := c.Wait(); !errors.As(err, &u) || !strings.Contains(err.Error(), "not comparable") {
-		t.Errorf("Wait: %v", err)
-	}
-	if err := helperCmd(t, "exit", "0").RunContext(ctx); !errors.As(err, &u) {
-		t.Errorf("RunContext with an ended context: %v", err)
-	}
-}
-
 // The failure of a command that exited before its context ended is its own,
 // even if nobody had waited by then.
 func TestCoincidingFailureIsNotBlamedOnTheContext(t *testing.T) {
-	deadline(t, stuck)
+	testkit.Deadline(t, testkit.Stuck)
 	for i := range 20 {
 		ctx, cancel := context.WithCancel(t.Context())
-		c := helperCmd(t, "serve", "3")
+		c := xtest.Helper(t, "serve", "3")
 		called := make(chan struct{})
 		if i%2 == 1 { // says that it did something
 			c.Cancel = func() error { close(called); return nil }
@@ -212,13 +190,13 @@ func TestCoincidingFailureIsNotBlamedOnTheContext(t *testing.T) {
 }
 
 func TestNoGoroutineWatchesAContext(t *testing.T) {
-	deadline(t, stuck)
+	testkit.Deadline(t, testkit.Stuck)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	before := runtime.NumGoroutine()
 	cmds := make([]*xexec.Cmd, 100)
 	for i := range cmds {
-		cmds[i] = helperCmdContext(ctx, t, "serve", "0")
+		cmds[i] = xtest.HelperContext(ctx, t, "serve", "0")
 		if _, err := cmds[i].StdinPipe(); err != nil {
 			t.Fatal(err)
 		}
@@ -240,19 +218,19 @@ func TestNoGoroutineWatchesAContext(t *testing.T) {
 
 // The output until the context's end is there when Wait returns.
 func TestOutputUntilTheContextEnds(t *testing.T) {
-	deadline(t, stuck)
+	testkit.Deadline(t, testkit.Stuck)
 	ctx, cancel := context.WithCancel(t.Context())
-	c := helperCmd(t, "serve", "0")
+	c := xtest.Helper(t, "serve", "0")
 	if _, err := c.StdinPipe(); err != nil {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	w := newReadyWriter()
+	w := testkit.NewReadyWriter()
 	c.Stdout = &bothWriters{w, &out}
 	if err := c.StartContext(ctx); err != nil {
 		t.Fatal(err)
 	}
-	<-w.ready
+	<-w.Ready
 	cancel()
 	isBoth(t, "Wait", c.Wait(), ctx)
 	if out.String() != "ready\n" {
@@ -262,11 +240,92 @@ func TestOutputUntilTheContextEnds(t *testing.T) {
 
 // bothWriters writes to b and then to a.
 type bothWriters struct {
-	a *readyWriter
+	a *testkit.ReadyWriter
 	b *bytes.Buffer
 }
 
 func (w *bothWriters) Write(p []byte) (int, error) {
 	w.b.Write(p)
 	return w.a.Write(p)
+}
+
+// A context that only os/exec knows, and does not watch because there is neither
+// Cancel nor WaitDelay, is no reason to lose output.
+func TestOutputWithAContextThatNobodyWatches(t *testing.T) {
+	testkit.Deadline(t, testkit.Stuck)
+	made := map[string]func(ctx context.Context) *xexec.Cmd{
+		"a struct copy": func(ctx context.Context) *xexec.Cmd {
+			copied := *xtest.HelperContext(ctx, t, "say", "o:some")
+			return &copied
+		},
+		"os/exec's": func(ctx context.Context) *xexec.Cmd {
+			return xexec.FromStd(testkit.CommandContext(ctx, t, "say", "o:some"))
+		},
+	}
+	starts := map[string]func(c *xexec.Cmd) error{
+		"Start":        (*xexec.Cmd).Start,
+		"StartContext": func(c *xexec.Cmd) error { return c.StartContext(t.Context()) },
+	}
+	waits := map[string]func(c *xexec.Cmd) error{
+		"Wait":        (*xexec.Cmd).Wait,
+		"WaitContext": func(c *xexec.Cmd) error { return c.WaitContext(t.Context()) },
+	}
+	for whose, make := range made {
+		for how, start := range starts {
+			for which, wait := range waits {
+				c := make(t.Context())
+				c.Cancel = nil
+				out, err := c.StdoutPipe()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := start(c); err != nil {
+					t.Fatal(err)
+				}
+				if err := wait(c); err != nil {
+					t.Errorf("%s, %s: %s: %v", whose, how, which, err)
+				}
+				if b, err := io.ReadAll(out); string(b) != "some" || err != nil {
+					t.Errorf("%s, %s: read after %s: %q, %v", whose, how, which, b, err)
+				}
+			}
+		}
+	}
+}
+
+// The context is that of the struct.
+func TestAssignedOverWithAnotherContext(t *testing.T) {
+	testkit.Deadline(t, testkit.Stuck)
+	old, cancelOld := context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(t.Context())
+	c := xtest.HelperContext(old, t, "exit", "0")
+	*c = *xtest.HelperContext(ctx, t, "serve", "0")
+	xtest.StartServingCmd(t, c)
+	cancelOld()
+	cancel()
+	if err := c.Wait(); err == nil {
+		t.Error("the new context did not end the command")
+	}
+
+	// And if it has none, none ends it.
+	old, cancelOld = context.WithCancel(t.Context())
+	c = xtest.HelperContext(old, t, "exit", "0")
+	*c = *xtest.Helper(t, "serve", "0")
+	c.WaitDelay = time.Millisecond
+	stop := xtest.StartServingCmd(t, c)
+	cancelOld()
+	if err := c.WaitContext(after50ms(t)); err != context.DeadlineExceeded {
+		t.Errorf("WaitContext: %v", err)
+	}
+	stop()
+	// Its WaitDelay holds for its output as ever.
+	if err := c.Wait(); err != nil && err != xexec.ErrWaitDelay {
+		t.Errorf("the old context ended the new command: %v", err)
+	}
+}
+
+func after50ms(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	t.Cleanup(cancel)
+	return ctx
 }

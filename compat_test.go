@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"example.com/xexec"
+	"example.com/xexec/internal/testkit"
 )
 
 // The two conversions, and the aliases: none of it would compile otherwise.
@@ -80,26 +81,11 @@ func TestEveryMethodOfCmdHasItsTwin(t *testing.T) {
 				t.Errorf("%v has no method %s", x, want.Name)
 				continue
 			}
-			if g, w := signature(got.Type), signature(want.Type); !reflect.DeepEqual(g, w) {
+			if g, w := testkit.Signature(got.Type), testkit.Signature(want.Type); !reflect.DeepEqual(g, w) {
 				t.Errorf("%v.%s: %v, os/exec has %v", x, want.Name, got.Type, want.Type)
 			}
 		}
 	}
-}
-
-// signature lists the parameters and results of a method, without receiver.
-func signature(f reflect.Type) (list []reflect.Type) {
-	for i := 1; i < f.NumIn(); i++ {
-		list = append(list, f.In(i))
-	}
-	list = append(list, nil)
-	for i := range f.NumOut() {
-		list = append(list, f.Out(i))
-	}
-	if f.IsVariadic() {
-		list = append(list, nil)
-	}
-	return list
 }
 
 // Reflection does not see what a package exports. The type checker does, from

@@ -7,14 +7,16 @@ import (
 	"testing"
 
 	"example.com/xexec"
+	"example.com/xexec/internal/testkit"
+	"example.com/xexec/internal/testkit/xtest"
 )
 
 // Whatever a method meets while another goroutine starts the command, and kills
 // it, and waits for it, it is one of the answers that it promises.
 func TestEverythingMayRaceStart(t *testing.T) {
-	deadline(t, stuck)
+	testkit.Deadline(t, testkit.Stuck)
 	for round := range 50 {
-		c := helperCmdContext(t.Context(), t, "serve", "0")
+		c := xtest.HelperContext(t.Context(), t, "serve", "0")
 		stdin, err := c.StdinPipe()
 		if err != nil {
 			t.Fatal(err)
@@ -27,7 +29,7 @@ func TestEverythingMayRaceStart(t *testing.T) {
 				err := f()
 				var exit *xexec.ExitError
 				if err != nil && err.Error() != "exec: not started" &&
-					!errors.Is(err, os.ErrProcessDone) && !errors.As(err, &exit) && err != errCause {
+					!errors.Is(err, os.ErrProcessDone) && !errors.As(err, &exit) && !errors.Is(err, testkit.ErrCause) {
 					t.Errorf("round %d: %s: %v", round, what, err)
 				}
 			})
@@ -35,10 +37,10 @@ func TestEverythingMayRaceStart(t *testing.T) {
 		race("Kill", c.Kill)
 		race("Signal", func() error { return c.Signal(os.Kill) })
 		race("Wait", c.Wait)
-		race("WaitContext", func() error { return c.WaitContext(ended) })
+		race("WaitContext", func() error { return c.WaitContext(testkit.Ended) })
 		race("TryWait", func() error { _, err := c.TryWait(); return err })
 		race("Done", func() error { <-c.Done(); return nil })
-		race("Shutdown", func() error { return c.Shutdown(ended) })
+		race("Shutdown", func() error { return c.Shutdown(testkit.Ended) })
 		race("Pid", func() error { c.Pid(); c.Cause(); return nil })
 		race("Clone", func() error { c.Clone(); return nil })
 		others.Go(func() {
@@ -63,9 +65,9 @@ func TestEverythingMayRaceStart(t *testing.T) {
 // Of many Kills of one command, those return nil that found it alive, and there
 // is at least one. All after the exit return os.ErrProcessDone.
 func TestKillFromManyGoroutines(t *testing.T) {
-	deadline(t, stuck)
+	testkit.Deadline(t, testkit.Stuck)
 	for range 10 {
-		c, _ := startServing(t, "0")
+		c, _ := xtest.StartServing(t, "0")
 		var killers sync.WaitGroup
 		delivered := make(chan struct{}, 100)
 		for range cap(delivered) / 10 {

@@ -6,46 +6,88 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"example.com/xexec"
+	"example.com/xexec/internal/testkit"
+	"example.com/xexec/internal/testkit/xtest"
 )
 
-// collected reports whether the condition comes true while the collector runs.
-func collected(condition func() bool) bool {
-	for end := time.Now().Add(stuck / 2); time.Now().Before(end); time.Sleep(time.Millisecond) {
-		runtime.GC()
-		if condition() {
-			return true
-		}
+// goesWithTheCommand drops n commands that f returns, and fails if something of them
+// is left: the commands, or, after over, what is kept beside them.
+func goesWithTheCommand(t *testing.T, n int, f func() *xexec.Cmd, over func()) {
+	t.Helper()
+	f() // what it needs once is there
+	before := heapObjects()
+	var gone atomic.Int64
+	made := 0
+	for end := time.Now().Add(testkit.Stuck / 4); made < n && (made < 100 || time.Now().Before(end)); made++ {
+		runtime.AddCleanup(f(), func(gone *atomic.Int64) { gone.Add(1) }, &gone)
 	}
-	return false
+	if !testkit.Collected(func() bool { return gone.Load() == int64(made) }) {
+		t.Errorf("of %d commands that were dropped, %d are left", made, int64(made)-gone.Load())
+	}
+	over()
+	left := 0
+	if !testkit.Collected(func() bool { left = heapObjects() - before; return left < made/2 }) {
+		t.Errorf("%d objects are left of %d commands that were dropped", left, made)
+	}
+}
+
+func heapObjects() int {
+	var stats runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&stats)
+	return int(stats.HeapObjects)
+}
+
+// A context that leads back to the command does not keep it.
+func TestContextThatLeadsToTheCommand(t *testing.T) {
+	testkit.Deadline(t, testkit.Stuck)
+	type key struct{}
+	type job struct {
+		context.Context
+		cmd *xexec.Cmd
+	}
+	goesWithTheCommand(t, 1000, func() *xexec.Cmd {
+		j := &job{}
+		j.Context = context.WithValue(t.Context(), key{}, j)
+		j.cmd = xexec.CommandContext(j, "whatever")
+		return j.cmd
+	}, func() {})
 }
 
 // What is kept beside a command goes with it.
 func TestStateGoesWithTheCommand(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context()) // lives longer than the commands
 	defer cancel()
-	const many = 10_000
-	few := 3000 // of those that cost a process each
-	if testing.Short() || raceEnabled || runtime.GOOS == "windows" {
-		few = 100
+	many, few := 3000, 1000 // of those that cost a process each
+	if testkit.Long() {
+		many, few = 10_000, 3000
 	}
-	cheap := func() *xexec.Cmd {
+	if testing.Short() || testkit.RaceEnabled || runtime.GOOS == "windows" {
+		few = 200
+	}
+	cheap := func(ctx context.Context) *xexec.Cmd {
 		if runtime.GOOS == "linux" {
 			return xexec.CommandContext(ctx, "/bin/true")
 		}
-		return helperCmdContext(ctx, t, "exit", "0")
+		return xtest.HelperContext(ctx, t, "exit", "0")
 	}
+	// One that is dropped while it runs is its context's.
+	running, stop := context.WithCancel(t.Context())
 	var dropped []*os.Process
-	reapDropped := func() {
+	endDropped := func() {
+		stop()
+		running, stop = context.WithCancel(t.Context())
 		for _, p := range dropped {
 			p.Wait()
 		}
 		dropped = nil
 	}
-	defer reapDropped()
+	defer func() { endDropped(); stop() }()
 	for name, test := range map[string]struct {
 		n int
 		f func() *xexec.Cmd
@@ -63,35 +105,35 @@ func TestStateGoesWithTheCommand(t *testing.T) {
 			return c
 		}},
 		"after Start": {few, func() *xexec.Cmd {
-			c := cheap()
+			c := cheap(running)
 			if err := c.Start(); err != nil {
 				t.Fatal(err)
 			}
 			// Somebody must reap it, and this is not a wait for c.
 			dropped = append(dropped, c.Process)
-			if len(dropped) == 100 {
-				reapDropped()
+			if len(dropped) == 20 {
+				endDropped()
 			}
 			return c
 		}},
 		"after Wait": {few, func() *xexec.Cmd {
-			c := cheap()
+			c := cheap(ctx)
 			c.WaitDelay = time.Hour
 			if _, err := c.Output(); err != nil {
 				t.Fatal(err)
 			}
 			return c
 		}},
-		"with a Cancel of its own, after Wait": {50, func() *xexec.Cmd {
-			c := helperCmdContext(ctx, t, "exit", "0")
+		"with a Cancel of its own, after Wait": {200, func() *xexec.Cmd {
+			c := xtest.HelperContext(ctx, t, "exit", "0")
 			c.Cancel = func() error { return c.Kill() }
 			if err := c.RunContext(ctx); err != nil {
 				t.Fatal(err)
 			}
 			return c
 		}},
-		"adopted": {50, func() *xexec.Cmd {
-			c := helperCmd(t, "exit", "0")
+		"adopted": {200, func() *xexec.Cmd {
+			c := xtest.Helper(t, "exit", "0")
 			if err := c.Std().Start(); err != nil {
 				t.Fatal(err)
 			}
@@ -106,24 +148,19 @@ func TestStateGoesWithTheCommand(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			deadline(t, 2*stuck)
-			if !collected(func() bool { return xexec.States() == 0 }) {
-				t.Fatalf("%d states are left from before", xexec.States())
-			}
-			n := 0
-			for end := time.Now().Add(stuck / 4); n < test.n && (n < 100 || time.Now().Before(end)); n++ {
-				test.f()
-			}
-			if !collected(func() bool { return xexec.States() == 0 }) {
-				t.Errorf("%d states for %d commands that were dropped", xexec.States(), n)
-			}
+			testkit.Deadline(t, 2*testkit.Stuck)
+			goesWithTheCommand(t, test.n, test.f, func() {
+				if name == "after Start" {
+					endDropped()
+				}
+			})
 		})
 	}
 }
 
 // A command that is kept holds no writer that its caller has dropped.
 func TestStateHoldsNoOutput(t *testing.T) {
-	deadline(t, stuck)
+	testkit.Deadline(t, testkit.Stuck)
 	run := func(c *xexec.Cmd, run func(*xexec.Cmd) error) (gone chan struct{}) {
 		gone = make(chan struct{})
 		w := &droppable{Buffer: new(bytes.Buffer)}
@@ -149,12 +186,12 @@ func TestStateHoldsNoOutput(t *testing.T) {
 			return c.Wait()
 		},
 	} {
-		c := helperCmd(t, "say", "o:something")
+		c := xtest.Helper(t, "say", "o:something")
 		if strings.Contains(name, "context") {
-			c = xexec.FromStd(stdHelperCmdContext(t.Context(), t, "say", "o:something"))
+			c = xexec.FromStd(testkit.CommandContext(t.Context(), t, "say", "o:something"))
 		}
 		gone := run(c, f)
-		if !collected(func() bool {
+		if !testkit.Collected(func() bool {
 			select {
 			case <-gone:
 				return true
@@ -179,7 +216,7 @@ type droppable struct {
 // A command that was dropped is still ended by its context, with the Cancel that
 // it was given.
 func TestDroppedCommandIsEndedByItsContext(t *testing.T) {
-	deadline(t, stuck)
+	testkit.Deadline(t, testkit.Stuck)
 	for _, own := range []bool{false, true} {
 		ctx, cancel := context.WithCancel(t.Context())
 		called := make(chan struct{}, 1)
@@ -188,7 +225,7 @@ func TestDroppedCommandIsEndedByItsContext(t *testing.T) {
 			t.Fatal(err)
 		}
 		process := func() *os.Process {
-			c := helperCmdContext(ctx, t, "serve", "0")
+			c := xtest.HelperContext(ctx, t, "serve", "0")
 			if own {
 				c.Cancel = func() error {
 					called <- struct{}{}

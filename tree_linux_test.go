@@ -1,144 +1,499 @@
 package xexec_test
 
 import (
-	"bytes"
+	"bufio"
 	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"example.com/xexec"
+	"example.com/xexec/internal/testkit"
+	"example.com/xexec/internal/testkit/xtest"
 )
 
-// cgroupDir is the directory of our cgroup in a version 2 hierarchy, "" if no
-// cgroup can be made there, or no process started in it (clone3 may be
-// forbidden).
-var cgroupDir = sync.OnceValue(func() string {
-	b, _ := os.ReadFile("/proc/self/cgroup")
-	for line := range strings.Lines(string(b)) {
-		path, ok := strings.CutPrefix(strings.TrimSpace(line), "0::")
-		if !ok {
-			continue
-		}
-		for _, mount := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
-			probe := filepath.Join(mount, path, "xexec-test-"+strconv.Itoa(os.Getpid()))
-			if os.Mkdir(probe, 0o755) != nil {
-				continue
-			}
-			kill, err := os.OpenFile(probe+"/cgroup.kill", os.O_WRONLY|syscall.O_NOFOLLOW, 0)
-			kill.Close()
-			syscall.Rmdir(probe)
-			if err == nil && startsIn(filepath.Dir(probe)) {
-				return filepath.Dir(probe)
-			}
-		}
-	}
-	return ""
-})
-
-// startsIn reports whether a process can be started in a cgroup, which takes
-// clone3(2).
-func startsIn(dir string) bool {
-	f, err := os.Open(dir)
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	c := exec.Command("/bin/true")
-	c.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(f.Fd())}
-	return c.Run() == nil
+func init() {
+	testkit.Register("foreground", helperForeground)
+	testkit.Register("parent", helperParent)
 }
 
-func treeKinds() []xexec.TreeKind {
-	if cgroupDir() == "" {
-		return []xexec.TreeKind{xexec.ProcessGroup}
-	}
-	return []xexec.TreeKind{xexec.ProcessGroup, xexec.Cgroup}
+func TestEscapesFromTheProcessGroup(t *testing.T) {
+	t.Parallel()
+	testkit.NeedCgroup(t)
+	testkit.Deadline(t, testkit.Stuck)
+	testkit.NeedProgram(t, "setsid")
+	tt := xtest.NewTree(t, xexec.Cgroup)
+
+	t.Run("leader exits", func(t *testing.T) {
+		c := tt.Sh("setsid sleep 1000 & setsid setsid sleep 1000 & setsid sh -c 'sleep 1000 & sleep 1000 &' & echo out")
+		tt.Soon(func() {
+			if out, err := c.Output(); string(out) != "out\n" || err != nil {
+				t.Errorf("%q, %v", out, err)
+			}
+		})
+		tt.Gone()
+	})
+	t.Run("shutdown", func(t *testing.T) {
+		c := tt.Sh("setsid " + xtest.InShell(xtest.Polite) + "; wait")
+		w := tt.Start(c)
+		ctx, cancel := context.WithTimeout(context.Background(), testkit.Stuck)
+		defer cancel()
+		if err := c.Shutdown(ctx); err != nil || w.String() != "ready\nclean\n" {
+			t.Errorf("Shutdown: %v, output %q", err, w)
+		}
+		tt.Gone()
+	})
+	t.Run("kill", func(t *testing.T) {
+		c := tt.Sh("setsid " + xtest.InShell(xtest.Deaf) + "; wait")
+		tt.Start(c)
+		if err := c.Kill(); err != nil {
+			t.Error(err)
+		}
+		c.Wait()
+		tt.Gone()
+	})
+	t.Run("without a cgroup", func(t *testing.T) {
+		// The limit that the documentation names.
+		gt := xtest.NewTree(t, xexec.ProcessGroup)
+		c := gt.Sh("setsid sh -c 'echo ready; exec sleep 1000' & wait")
+		gt.Start(c)
+		testkit.Eventually(t, "sleep runs", func() bool { return len(testkit.Marked(gt.Mark)) == 2 })
+		c.Stdout = nil
+		if err := c.Kill(); err != nil {
+			t.Error(err)
+		}
+		testkit.Eventually(t, "the leader is gone", func() bool { return len(testkit.Marked(gt.Mark)) == 1 })
+		for _, pid := range testkit.Marked(gt.Mark) {
+			syscall.Kill(pid, syscall.SIGKILL)
+		}
+		c.Wait()
+	})
 }
 
-// withoutCgroup returns the attributes of a child that is to be in our cgroup.
-func withoutCgroup(t testing.TB) *syscall.SysProcAttr {
-	if cgroupDir() == "" {
-		return nil
+// Cgroups are removed, whatever became of the command; also those that the
+// command has made in its own.
+func TestCgroupsAreRemoved(t *testing.T) {
+	testkit.NeedCgroup(t) // not parallel: it counts
+	testkit.Deadline(t, testkit.Stuck)
+	made := testkit.NewCgroups(testkit.CgroupDir())
+	count := func() int { return len(made(os.Getpid())) }
+	start := func(c *xexec.Cmd) error {
+		c.SetTree(true)
+		return c.Start()
 	}
-	dir, err := os.Open(cgroupDir())
+	c := xexec.Command("sleep", "1000")
+	if err := start(c); err != nil || count() != 1 {
+		t.Errorf("%v, %d cgroups while one runs", err, count())
+	}
+	nested := filepath.Join(made(os.Getpid())[0], "nested", "deep")
+	if err := os.MkdirAll(nested, 0o755); err != nil {
+		t.Error(err)
+	}
+	c.Kill()
+	c.Wait()
+
+	broken := filepath.Join(t.TempDir(), "broken")
+	os.WriteFile(broken, []byte("\x7fELF"), 0o777)
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	for _, c := range []*xexec.Cmd{
+		xexec.Command(broken),
+		xexec.Command("/nonexistent"),
+		xexec.Command("no such command"),
+		xexec.CommandContext(ended, "true"),
+		{Path: broken, SysProcAttr: &syscall.SysProcAttr{Setpgid: true, Pgid: 1}},
+		{Path: "/bin/sh", Dir: "/nonexistent"},
+	} {
+		if err := start(c); err == nil {
+			t.Errorf("%v was started", c)
+		}
+	}
+	if n := count(); n != 0 {
+		t.Errorf("%d are left", n)
+	}
+}
+
+// helperParent starts a command that is to die with it, says so, and waits to be
+// killed.
+func helperParent(args []string) int {
+	c := xexec.Command("sleep", "1000")
+	c.SetKillOnParentExit(true)
+	c.SetTree(args[0] == "tree")
+	if err := c.Start(); err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	fmt.Println(c.Pid())
+	select {}
+}
+
+func TestKillOnParentExit(t *testing.T) {
+	t.Parallel()
+	for _, arg := range []string{"leader", "tree"} {
+		t.Run(arg, func(t *testing.T) {
+			testkit.Deadline(t, testkit.Stuck)
+			parent := testkit.Command(t, "parent", arg)
+			out, err := parent.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := parent.Start(); err != nil {
+				t.Fatal(err)
+			}
+			line, err := bufio.NewReader(out).ReadString('\n')
+			pid := 0
+			if _, e := fmt.Sscan(line, &pid); err != nil || e != nil {
+				t.Fatalf("%q, %v", line, err)
+			}
+			if !testkit.Alive(pid) {
+				t.Error("the child has exited before its parent")
+			}
+			parent.Process.Kill()
+			parent.Wait()
+			for end := time.Now().Add(testkit.Stuck / 2); testkit.Alive(pid); time.Sleep(time.Millisecond) {
+				if time.Now().After(end) {
+					t.Error("the child lives on")
+					syscall.Kill(pid, syscall.SIGKILL)
+					break
+				}
+			}
+			for _, dir := range testkit.Cgroups(testkit.CgroupDir(), parent.Process.Pid) {
+				syscall.Rmdir(dir) // the one who would have removed it is dead
+			}
+		})
+	}
+}
+
+// Pdeathsig comes when the thread ends that has forked (golang/go#27505).
+func TestKillOnParentExitSparesChildrenOfThreads(t *testing.T) {
+	t.Parallel()
+	testkit.Deadline(t, testkit.Stuck)
+	const n = 20
+	// dead says how many of n commands have died with the threads that have started
+	// them, as long as there are so many as is expected, and at once if none is.
+	dead := func(expected int, prepare func(*xexec.Cmd)) (dead int) {
+		cmds := make([]*xexec.Cmd, n)
+		var threads sync.WaitGroup
+		var tids [n]int
+		for i := range n {
+			c := xexec.Command("sleep", "1000")
+			prepare(c)
+			cmds[i] = c
+			threads.Go(func() {
+				onThreadThatEnds(func() {
+					tids[i] = unix.Gettid()
+					if err := c.Start(); err != nil {
+						t.Error(err)
+					}
+				})
+			})
+		}
+		threads.Wait()
+		for _, tid := range tids {
+			testkit.Eventually(t, "the thread has ended", func() bool {
+				return unix.Tgkill(os.Getpid(), tid, 0) == syscall.ESRCH
+			})
+		}
+		// The signal has been sent by now. Its receiver may still have to get a
+		// processor to die on.
+		for end := time.Now().Add(testkit.Stuck / 4); ; time.Sleep(time.Millisecond) {
+			dead = 0
+			for _, c := range cmds {
+				if c.Signal(syscall.Signal(0)) != nil {
+					dead++
+				}
+			}
+			if dead >= expected || time.Now().After(end) {
+				break
+			}
+		}
+		for _, c := range cmds {
+			c.Kill()
+			c.Wait()
+		}
+		return dead
+	}
+	// The test can fail: this is what Pdeathsig alone does.
+	if got := dead(n/2, func(c *xexec.Cmd) { c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }); got < n/2 {
+		t.Errorf("of %d with Pdeathsig, only %d are dead", n, got)
+	}
+	if n := dead(0, func(c *xexec.Cmd) { c.SetKillOnParentExit(true) }); n != 0 {
+		t.Errorf("%d are dead", n)
+	}
+}
+
+// onThreadThatEnds runs f on a thread that ends with it.
+func onThreadThatEnds(f func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread()
+		if unix.Gettid() == unix.Getpid() { // the main thread does not end
+			onThreadThatEnds(f)
+			runtime.UnlockOSThread()
+			return
+		}
+		f()
+	}()
+	<-done
+}
+
+func TestKillOnParentExitLeavesSysProcAttrAlone(t *testing.T) {
+	t.Parallel()
+	c := xexec.Command("true")
+	c.SysProcAttr = new(syscall.SysProcAttr)
+	c.SetKillOnParentExit(true)
+	if err := c.Run(); err != nil || c.SysProcAttr.Pdeathsig != 0 {
+		t.Errorf("%v, Pdeathsig %v", err, c.SysProcAttr.Pdeathsig)
+	}
+}
+
+// The leader of a session leads a group, started here or as pty.Start does it.
+func TestTreeOnATerminal(t *testing.T) {
+	t.Parallel()
+	testkit.Deadline(t, testkit.Stuck)
+	for _, test := range []struct {
+		name  string
+		start func(*xexec.Cmd) error
+	}{
+		{"Start", (*xexec.Cmd).Start},
+		{"os/exec's Start", func(c *xexec.Cmd) error { return c.Std().Start() }},
+	} {
+		tt := xtest.NewTree(t, xexec.ProcessGroup)
+		master, tty := testkit.OpenPty(t)
+		c := tt.Sh(`sleep 1000 & [ -t 0 ] && cut -d' ' -f8 /proc/$$/stat && echo $$`)
+		c.Stdin, c.Stdout, c.Stderr = tty, tty, tty
+		attr := &syscall.SysProcAttr{Setsid: true, Setctty: true}
+		c.SysProcAttr = attr
+		if err := test.start(c); err != nil {
+			t.Fatal(err)
+		}
+		if kind := c.TreeKind(); kind == xexec.NoTree {
+			t.Errorf("%s: TreeKind is %v", test.name, kind)
+		}
+		tt.Soon(func() {
+			if err := c.Wait(); err != nil {
+				t.Errorf("%s: %v", test.name, err)
+			}
+		})
+		tt.Gone()
+		out := strings.Fields(testkit.ReadTerminal(master, tty))
+		if pid := fmt.Sprint(c.Pid()); len(out) != 2 || out[0] != pid || out[1] != pid {
+			t.Errorf("%s: %q", test.name, out)
+		}
+		if attr.Setpgid || attr.UseCgroupFD || c.SysProcAttr != attr {
+			t.Errorf("%s: SysProcAttr was modified", test.name)
+		}
+	}
+}
+
+// helperForeground runs a tree in the foreground of its terminal.
+func helperForeground([]string) int {
+	c := xexec.Command("sh", "-c", `sleep 1000 & echo $$; cut -d' ' -f8 /proc/$$/stat`)
+	c.SetTree(true)
+	c.SysProcAttr = &syscall.SysProcAttr{Foreground: true, Ctty: 0}
+	out, err := c.Output()
+	f := strings.Fields(string(out))
+	fmt.Println(len(f) == 2 && f[0] == f[1], err)
+	return 0
+}
+
+func TestTreeInTheForeground(t *testing.T) {
+	t.Parallel()
+	testkit.Deadline(t, testkit.Stuck)
+	master, tty := testkit.OpenPty(t)
+	c := testkit.Command(t, "foreground")
+	c.Stdin, c.Stdout, c.Stderr = tty, tty, tty
+	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := c.Run(); err != nil {
+		t.Error(err)
+	}
+	if out := testkit.ReadTerminal(master, tty); strings.TrimSpace(out) != "true <nil>" {
+		t.Errorf("%q", out)
+	}
+}
+
+// Somebody else has reaped the leader: the rest is found by what is not a number.
+func TestStolenLeaderOfTree(t *testing.T) {
+	xtest.EachTreeKind(t, func(t *xtest.Tree) {
+		if !testkit.GroupByPidfd() && t.Kind == xexec.ProcessGroup {
+			testkit.Lack(t, "before Linux 6.9, the rest cannot be signalled without risk")
+		}
+		c := t.Sh("sleep 1000 & echo ready")
+		t.Start(c)
+		if pid, err := syscall.Wait4(c.Pid(), nil, 0, nil); pid != c.Pid() {
+			t.Fatal(err)
+		}
+		testkit.Eventually(t, "the rest is alive", func() bool { return len(testkit.Marked(t.Mark)) == 1 }) // it may be in its exec
+		if err := c.Wait(); !errors.Is(err, syscall.ECHILD) {
+			t.Errorf("Wait: %v", err)
+		}
+		t.Gone()
+	})
+}
+
+// A cgroup outlasts its leader: also after os/exec has reaped that, what is left
+// in it has ended when Wait returns, and it is removed.
+func TestLeaderReapedByOsExec(t *testing.T) {
+	t.Parallel()
+	testkit.NeedCgroup(t)
+	testkit.Deadline(t, testkit.Stuck)
+	tt := xtest.NewTree(t, xexec.Cgroup)
+	c := tt.Sh("for i in 1 2 3 4 5 6 7 8; do sleep 1000 & done; echo ready; read line; exit 3")
+	stdin, err := c.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { dir.Close() })
-	return &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(dir.Fd())}
-}
-
-// marked returns the living processes that have mark in their environment.
-func marked(mark string) (pids []int) {
-	files, _ := filepath.Glob("/proc/[0-9]*/environ")
-	for _, file := range files {
-		if b, err := os.ReadFile(file); err == nil && bytes.Contains(b, []byte(mark)) {
-			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(file)))
-			pids = append(pids, pid)
-		}
+	tt.Start(c)
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", c.Pid()))
+	if err != nil {
+		t.Error(err)
 	}
-	return pids
+	stdin.Close()
+	c.Std().Wait()
+	testkit.Eventually(t, "the rest is alive", func() bool { return len(testkit.Marked(tt.Mark)) == 8 })
+	var exit *xexec.ExitError
+	if err := c.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 3 {
+		t.Errorf("Wait: %v", err)
+	}
+	tt.Gone()
+	// The last line is that of version 2.
+	dir := filepath.Join(testkit.CgroupDir(), filepath.Base(strings.TrimSpace(string(b))))
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%s is left: %v", dir, err)
+		syscall.Rmdir(dir)
+	}
 }
 
-// zombie reports whether pid has exited and is unreaped.
-func zombie(pid int) bool {
-	b, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	return strings.HasPrefix(string(b[bytes.LastIndexByte(b, ')')+1:]), " Z")
+// And it can be asked to end.
+func TestTerminateWhenOsExecHasReapedTheLeader(t *testing.T) {
+	t.Parallel()
+	testkit.NeedCgroup(t)
+	testkit.Deadline(t, testkit.Stuck)
+	tt := xtest.NewTree(t, xexec.Cgroup)
+	c := tt.Sh(xtest.InShell(xtest.Polite) + " & setsid " + xtest.InShell(xtest.Polite) + " & exec sleep 1000")
+	w := tt.Start(c)
+	testkit.Eventually(t, "both are ready", func() bool { return strings.Count(w.String(), "ready") == 2 })
+	c.Process.Kill()
+	c.Std().Wait()
+	if err := c.Signal(syscall.Signal(0)); err != nil {
+		t.Errorf("signal 0: %v", err)
+	}
+	if err := c.Terminate(); err != nil {
+		t.Errorf("Terminate: %v", err)
+	}
+	if err := c.Wait(); err == nil || err.Error() != "signal: killed" {
+		t.Errorf("Wait: %v", err)
+	}
+	tt.Gone()
+	if got := w.String(); got != "ready\nready\nclean\nclean\n" {
+		t.Errorf("output %q", got)
+	}
 }
 
-// With no descriptor left, a tree is given its time, then ended whole.
-func TestTreeEndsWithoutDescriptors(t *testing.T) {
-	for _, kind := range treeKinds() {
+// raceRounds is how many trees TestForkingTreeFromManyGoroutines ends, of each kind.
+// XEXEC_RACE_ROUNDS changes it.
+func raceRounds() int {
+	if n, err := strconv.Atoi(os.Getenv("XEXEC_RACE_ROUNDS")); err == nil {
+		return n
+	}
+	if testing.Short() {
+		return 10
+	}
+	return 25
+}
+
+// TestForkingTreeFromManyGoroutines ends trees of fifty processes that fork all
+// the time, in all ways at once. (That no cgroup is left is seen at the end of the
+// run, when no other test has any.)
+func TestForkingTreeFromManyGoroutines(t *testing.T) {
+	const forkers = `
+		i=0
+		while [ $i -lt 49 ]; do
+			(trap "" TERM INT; while :; do (:); sleep 0.2 & wait $!; done) &
+			i=$((i+1))
+		done
+		echo ready
+		wait`
+	for _, kind := range xtest.TreeKinds() {
 		t.Run(kind.String(), func(t *testing.T) {
-			expectClean(t)
-			tt := newTreeTest(t, kind)
-			withoutDescriptors := func(f func()) {
-				t.Helper()
-				var old unix.Rlimit
-				if err := unix.Prlimit(0, unix.RLIMIT_NOFILE, nil, &old); err != nil {
-					t.Fatal(err)
+			t.Parallel()
+			round := time.AfterFunc(testkit.Stuck, func() { panic(t.Name() + ": a round is stuck") })
+			defer round.Stop()
+			for range raceRounds() {
+				round.Reset(testkit.Stuck)
+				tt := xtest.NewTree(t, kind)
+				ctx, cancel := context.WithCancel(context.Background())
+				c := tt.ShContext(ctx, forkers)
+				if rand.IntN(2) == 0 {
+					c.Cancel, c.WaitDelay = c.Terminate, 5*time.Millisecond
 				}
-				unix.Prlimit(0, unix.RLIMIT_NOFILE, &unix.Rlimit{Max: old.Max}, nil)
-				defer unix.Prlimit(0, unix.RLIMIT_NOFILE, &old, nil)
-				f()
-			}
-			c := tt.sh(politely(deaf))
-			tt.start(c)
-			// The time is over when the leader has left politely, and the other not.
-			ctx, cancel := context.WithCancelCause(t.Context())
-			withoutDescriptors(func() {
-				var waiter sync.WaitGroup
-				waiter.Go(func() { waitForExit(t, c.Process.Pid); cancel(errCause) })
-				if err := c.Shutdown(ctx); err != errCause {
-					t.Errorf("Shutdown: %v", err)
+				tt.Start(c)
+				results := make([]error, 32)
+				start := make(chan struct{})
+				var all sync.WaitGroup
+				for i := range results {
+					all.Go(func() {
+						<-start
+						check := func(err error) {
+							if err != nil && !errors.Is(err, os.ErrProcessDone) {
+								t.Error(err)
+							}
+						}
+						switch i % 8 {
+						case 0:
+							check(c.Terminate())
+						case 1:
+							check(c.Signal(syscall.SIGINT))
+						case 2:
+							short, cancel := context.WithTimeout(ctx, time.Duration(rand.IntN(20))*time.Millisecond)
+							defer cancel()
+							if err := c.Shutdown(short); err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+								t.Error(err)
+							}
+						case 3:
+							time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond)
+							cancel()
+						case 4:
+							time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond)
+							check(c.Kill())
+						case 5:
+							c.WaitContext(ctx)
+						case 6:
+							c.TryWait()
+						}
+						results[i] = c.Wait()
+					})
 				}
-				waiter.Wait()
-			})
-			eventually(t, "nobody is left", func() bool { return marked(tt.mark) == nil })
-			if err := c.Wait(); err != nil { // the leader was polite
-				t.Errorf("Wait: %v", err)
-			}
-
-			leave := ""
-			if kind == xexec.Cgroup {
-				leave = "setsid "
-			}
-			c = tt.sh(leave + `sh -c 'echo ready; exec sleep 1000' & exit 0`)
-			tt.start(c)
-			withoutDescriptors(func() {
-				if err := c.Wait(); err != nil {
-					t.Errorf("Wait: %v", err)
+				close(start)
+				all.Wait()
+				cancel()
+				tt.Gone()
+				var exit *exec.ExitError
+				for _, err := range results {
+					if err != results[0] || !errors.As(err, &exit) && err != context.Canceled {
+						t.Errorf("Wait: %v and %v", results[0], err)
+					}
 				}
-			})
-			eventually(t, "nobody is left", func() bool { return marked(tt.mark) == nil })
+				if err := c.Kill(); err != os.ErrProcessDone {
+					t.Errorf("Kill after the end: %v", err)
+				}
+				if t.Failed() {
+					return
+				}
+			}
 		})
 	}
 }

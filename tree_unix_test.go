@@ -12,153 +12,58 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"example.com/xexec"
+	"example.com/xexec/internal/testkit"
+	"example.com/xexec/internal/testkit/xtest"
 )
 
-// A treeTest starts shell scripts as trees, each with a mark in its environment
-// by which what is left of it can be found.
-type treeTest struct {
-	testing.TB
-	kind xexec.TreeKind
-	mark string
-}
-
-var treeTests atomic.Int64
-
 func init() {
-	registerHelper("bulky", helperBulky)
+	testkit.Register("bulky", helperBulky)
 }
 
-// eachTreeKind runs a test for every kind of tree that can be had here.
-func eachTreeKind(t *testing.T, test func(t *treeTest)) {
-	t.Parallel()
-	for _, kind := range treeKinds() {
-		t.Run(kind.String(), func(t *testing.T) {
-			t.Parallel()
-			deadline(t, stuck)
-			test(newTreeTest(t, kind))
+func BenchmarkRunTree(b *testing.B) {
+	for _, kind := range append([]xexec.TreeKind{xexec.NoTree}, xtest.TreeKinds()...) {
+		b.Run(kind.String(), func(b *testing.B) {
+			for b.Loop() {
+				c := xexec.Command("true")
+				c.SetTree(kind != xexec.NoTree)
+				if kind == xexec.ProcessGroup {
+					c.SysProcAttr = xtest.WithoutCgroup(b)
+				}
+				if err := c.Run(); err != nil {
+					b.Fatal(err)
+				}
+			}
 		})
 	}
 }
 
-func newTreeTest(t testing.TB, kind xexec.TreeKind) *treeTest {
-	mark := fmt.Sprintf("XEXEC_TREE=%d.%d.", os.Getpid(), treeTests.Add(1))
-	tt := &treeTest{t, kind, mark}
-	t.Cleanup(func() {
-		for left := marked(mark); left != nil; left = marked(mark) { // they may fork
-			for _, pid := range left {
-				t.Errorf("process %d is left behind", pid)
-				syscall.Kill(pid, syscall.SIGKILL)
-			}
-		}
-	})
-	return tt
-}
-
-// sh returns a command that is to be a tree and runs the script.
-func (t *treeTest) sh(script string, args ...string) *xexec.Cmd {
-	return t.prepare(xexec.Command("sh", append([]string{"-c", script, "sh"}, args...)...))
-}
-
-func (t *treeTest) shContext(ctx context.Context, script string) *xexec.Cmd {
-	return t.prepare(xexec.CommandContext(ctx, "sh", "-c", script))
-}
-
-func (t *treeTest) prepare(c *xexec.Cmd) *xexec.Cmd {
-	c.Env = append(os.Environ(), t.mark)
-	c.SetTree(true)
-	if t.kind == xexec.ProcessGroup {
-		c.SysProcAttr = withoutCgroup(t)
-	}
-	return c
-}
-
-// start starts c and waits for the first line of its output.
-func (t *treeTest) start(c *xexec.Cmd) *readyWriter {
-	t.Helper()
-	w := newReadyWriter()
-	c.Stdout = w
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	if got := c.TreeKind(); got != t.kind {
-		c.Kill()
-		c.Wait()
-		t.Fatalf("TreeKind is %v, want %v", got, t.kind)
-	}
-	select {
-	case <-w.ready:
-	case <-time.After(stuck / 2):
-		c.Kill()
-		t.Fatal("the command does not become ready")
-	}
-	return w
-}
-
-// gone fails if something of the tree is alive.
-func (t *treeTest) gone() {
-	t.Helper()
-	if pids := marked(t.mark); pids != nil {
-		t.Errorf("alive: %v", pids)
-	}
-}
-
-// soon fails if f takes so long that it must have waited for what it must not:
-// those that sleep, or a deadline of stuck.
-func (t *treeTest) soon(f func()) {
-	t.Helper()
-	began := time.Now()
-	f()
-	if took := time.Since(began); took > stuck/2 {
-		t.Errorf("it took %v", took)
-	}
-}
-
-// ready starts the output of a script, polite leaves on SIGTERM after a
-// clean-up, and deaf ignores it.
-const (
-	polite = `trap 'trap "" TERM; sleep 0.2; echo clean; exit 0' TERM; echo ready; while :; do sleep 0.01; done`
-	deaf   = `trap "" TERM; echo ready; while :; do sleep 0.01; done`
-)
-
-// politely is a script whose leader exits with status 0 on SIGTERM at once, and
-// that has another process besides.
-func politely(member string) string {
-	return `trap "exit 0" TERM; ` + inShell(member) + ` & while :; do sleep 0.01; done`
-}
-
-// inShell is the script as a command of another.
-func inShell(script string) string {
-	return "sh -c '" + strings.ReplaceAll(script, "'", `'\''`) + "'"
-}
-
 // Those who outlive the leader have their WaitDelay also while Cancel runs.
 func TestTreeHasWaitDelayDuringCancel(t *testing.T) {
-	eachTreeKind(t, func(t *treeTest) {
+	xtest.EachTreeKind(t, func(t *xtest.Tree) {
 		allowed := filepath.Join(t.TempDir(), "allowed")
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		c := t.shContext(ctx, politely(`trap "" TERM; echo ready; until [ -e `+allowed+` ]; do sleep 0.01; done; echo clean`))
-		c.WaitDelay = stuck
+		c := t.ShContext(ctx, xtest.Politely(`trap "" TERM; echo ready; until [ -e `+allowed+` ]; do sleep 0.01; done; echo clean`))
+		c.WaitDelay = testkit.Stuck
 		c.Cancel = func() error {
 			err := c.Process.Signal(syscall.SIGTERM)
-			eventually(t, "the leader exits", func() bool { return zombie(c.Pid()) })
+			testkit.Eventually(t, "the leader exits", func() bool { return testkit.Zombie(c.Pid()) })
 			if done, err := c.TryWait(); done {
 				t.Errorf("TryWait: %v", err)
 			}
 			return errors.Join(err, os.WriteFile(allowed, nil, 0o666))
 		}
-		w := t.start(c)
+		w := t.Start(c)
 		cancel()
 		if err := c.Wait(); err != context.Canceled {
 			t.Errorf("Wait: %v", err)
 		}
-		t.gone()
+		t.Gone()
 		if w.String() != "ready\nclean\n" {
 			t.Errorf("output %q", w)
 		}
@@ -167,24 +72,24 @@ func TestTreeHasWaitDelayDuringCancel(t *testing.T) {
 
 func TestTreeKeepsTimeouts(t *testing.T) {
 	shapes := []string{"sleep 1000; true", "sleep 1000 & wait", "(sleep 1000)", "sleep 1000 | cat"}
-	eachTreeKind(t, func(t *treeTest) {
+	xtest.EachTreeKind(t, func(t *xtest.Tree) {
 		for _, shape := range shapes {
 			// The time is over when the output is written.
 			ctx, cancel := context.WithCancelCause(context.Background())
-			c := t.shContext(ctx, "echo so far; echo ready >&2; "+shape)
-			w := newReadyWriter()
+			c := t.ShContext(ctx, "echo so far; echo ready >&2; "+shape)
+			w := testkit.NewReadyWriter()
 			c.Stderr = w
-			t.soon(func() {
+			t.Soon(func() {
 				var waiter sync.WaitGroup
-				waiter.Go(func() { <-w.ready; cancel(errCause) })
+				waiter.Go(func() { <-w.Ready; cancel(testkit.ErrCause) })
 				out, err := c.Output()
 				var exit *exec.ExitError
-				if string(out) != "so far\n" || !errors.As(err, &exit) || c.Cause() != errCause {
+				if string(out) != "so far\n" || !errors.As(err, &exit) || c.Cause() != testkit.ErrCause {
 					t.Errorf("%s: %q, %v, %v", shape, out, err, c.Cause())
 				}
 				waiter.Wait()
 			})
-			t.gone()
+			t.Gone()
 		}
 	})
 }
@@ -192,14 +97,14 @@ func TestTreeKeepsTimeouts(t *testing.T) {
 // What the trees are for: os/exec does not keep them.
 func TestTimeoutsOfOSExec(t *testing.T) {
 	t.Parallel()
-	deadline(t, stuck)
+	testkit.Deadline(t, testkit.Stuck)
 	ctx, cancel := context.WithCancel(context.Background())
 	began := time.Now()
 	c := exec.CommandContext(ctx, "sh", "-c", "sleep 1 & echo ready >&2; wait")
-	w := newReadyWriter()
+	w := testkit.NewReadyWriter()
 	c.Stderr = w
 	var waiter sync.WaitGroup
-	waiter.Go(func() { <-w.ready; cancel() })
+	waiter.Go(func() { <-w.Ready; cancel() })
 	c.Output()
 	waiter.Wait()
 	if took := time.Since(began); took < 900*time.Millisecond {
@@ -208,20 +113,20 @@ func TestTimeoutsOfOSExec(t *testing.T) {
 }
 
 func TestTreeEndsWithItsLeader(t *testing.T) {
-	eachTreeKind(t, func(t *treeTest) {
-		t.soon(func() {
-			out, err := t.sh("sleep 1000 & echo out").Output()
+	xtest.EachTreeKind(t, func(t *xtest.Tree) {
+		t.Soon(func() {
+			out, err := t.Sh("sleep 1000 & echo out").Output()
 			if string(out) != "out\n" || err != nil {
 				t.Errorf("%q, %v", out, err)
 			}
 		})
-		t.gone()
+		t.Gone()
 
-		c := t.sh("sleep 1000 & sleep 1000 & exit 3")
+		c := t.Sh("sleep 1000 & sleep 1000 & exit 3")
 		if err := c.Run(); c.ProcessState.ExitCode() != 3 {
 			t.Error(err)
 		}
-		t.gone()
+		t.Gone()
 		if err := c.Kill(); err != os.ErrProcessDone {
 			t.Errorf("Kill: %v", err)
 		}
@@ -253,10 +158,10 @@ func helperBulky([]string) int {
 // When Wait returns, the others are not only being killed, but gone: their ports
 // are free.
 func TestWaitReturnsWhenTheTreeIsGone(t *testing.T) {
-	eachTreeKind(t, func(t *treeTest) {
-		exe, argv := needHelper(t, "bulky")
-		c := t.sh(`"$@" & wait`, append([]string{exe}, argv...)...)
-		out := t.start(c)
+	xtest.EachTreeKind(t, func(t *xtest.Tree) {
+		exe, argv := testkit.NeedHelper(t, "bulky")
+		c := t.Sh(`"$@" & wait`, append([]string{exe}, argv...)...)
+		out := t.Start(c)
 		c.Process.Kill()
 		c.Wait()
 		l, err := net.Listen("tcp", strings.TrimSpace(out.String()))
@@ -278,21 +183,21 @@ func TestShutdownOfTree(t *testing.T) {
 		grace                time.Duration
 		want                 error
 	}{
-		{"polite", politely(polite), "ready\nclean\n", stuck, nil},
-		{"deaf", politely(deaf), "ready\n", 300 * time.Millisecond, context.DeadlineExceeded},
-		{"deaf leader", deaf, "ready\n", 300 * time.Millisecond, context.DeadlineExceeded},
+		{"polite", xtest.Politely(xtest.Polite), "ready\nclean\n", testkit.Stuck, nil},
+		{"deaf", xtest.Politely(xtest.Deaf), "ready\n", 300 * time.Millisecond, context.DeadlineExceeded},
+		{"deaf leader", xtest.Deaf, "ready\n", 300 * time.Millisecond, context.DeadlineExceeded},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			eachTreeKind(t, func(t *treeTest) {
-				c := t.sh(test.script)
-				w := t.start(c)
-				t.soon(func() {
-					if err := c.Shutdown(after(test.grace)); err != test.want {
+			xtest.EachTreeKind(t, func(t *xtest.Tree) {
+				c := t.Sh(test.script)
+				w := t.Start(c)
+				t.Soon(func() {
+					if err := c.Shutdown(after(test.grace)); !errors.Is(err, test.want) {
 						t.Errorf("Shutdown: %v, want %v", err, test.want)
 					}
 				})
-				t.gone()
-				if err := c.Shutdown(after(0)); err != test.want {
+				t.Gone()
+				if err := c.Shutdown(after(0)); !errors.Is(err, test.want) {
 					t.Errorf("a second Shutdown: %v, want %v", err, test.want)
 				}
 				c.Wait()
@@ -312,24 +217,24 @@ func TestCancelOfTree(t *testing.T) {
 		name, script, output string
 		delay                time.Duration
 	}{
-		{"polite", politely(polite), "ready\nclean\n", stuck},
-		{"deaf", politely(deaf), "ready\n", 600 * time.Millisecond},
+		{"polite", xtest.Politely(xtest.Polite), "ready\nclean\n", testkit.Stuck},
+		{"deaf", xtest.Politely(xtest.Deaf), "ready\n", 600 * time.Millisecond},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			eachTreeKind(t, func(t *treeTest) {
+			xtest.EachTreeKind(t, func(t *xtest.Tree) {
 				ctx, cancel := context.WithCancel(context.Background())
 				defer cancel()
-				c := t.shContext(ctx, test.script)
+				c := t.ShContext(ctx, test.script)
 				c.Cancel = c.Terminate
 				c.WaitDelay = test.delay
-				w := t.start(c)
+				w := t.Start(c)
 				cancel()
-				t.soon(func() {
+				t.Soon(func() {
 					if err := c.Wait(); err != context.Canceled || c.Cause() != context.Canceled {
 						t.Errorf("Wait: %v, cause %v", err, c.Cause())
 					}
 				})
-				t.gone()
+				t.Gone()
 				if out := w.String(); out != test.output {
 					t.Errorf("output %q, want %q", out, test.output)
 				}
@@ -340,35 +245,35 @@ func TestCancelOfTree(t *testing.T) {
 
 // Nobody waits when the leader exits by itself: then the rest can be asked still.
 func TestTerminateWhenOnlyTheRestIsLeft(t *testing.T) {
-	eachTreeKind(t, func(t *treeTest) {
-		c := t.sh(inShell(polite) + " & exit 3")
-		w := t.start(c)
-		eventually(t, "the leader exits", func() bool { return zombie(c.Pid()) })
+	xtest.EachTreeKind(t, func(t *xtest.Tree) {
+		c := t.Sh(xtest.InShell(xtest.Polite) + " & exit 3")
+		w := t.Start(c)
+		testkit.Eventually(t, "the leader exits", func() bool { return testkit.Zombie(c.Pid()) })
 		if err := c.Terminate(); err != nil {
 			t.Errorf("Terminate: %v", err)
 		}
 		if err := c.Wait(); err == nil || err.Error() != "exit status 3" || w.String() != "ready\nclean\n" {
 			t.Errorf("Wait: %v, output %q", err, w)
 		}
-		t.gone()
+		t.Gone()
 	})
 }
 
 // Without a deadline, those who outlive the leader have all the time they want.
 func TestTerminateOfTreeWithoutDeadline(t *testing.T) {
-	eachTreeKind(t, func(t *treeTest) {
-		c := t.sh(politely(polite))
-		w := t.start(c)
+	xtest.EachTreeKind(t, func(t *xtest.Tree) {
+		c := t.Sh(xtest.Politely(xtest.Polite))
+		w := t.Start(c)
 		if err := c.Terminate(); err != nil {
 			t.Fatal(err)
 		}
 		if err := c.Wait(); err != nil || w.String() != "ready\nclean\n" {
 			t.Errorf("Wait: %v, output %q", err, w)
 		}
-		t.gone()
+		t.Gone()
 
-		c = t.sh(politely(deaf))
-		t.start(c)
+		c = t.Sh(xtest.Politely(xtest.Deaf))
+		t.Start(c)
 		if err := c.Terminate(); err != nil {
 			t.Fatal(err)
 		}
@@ -377,12 +282,12 @@ func TestTerminateOfTreeWithoutDeadline(t *testing.T) {
 		if err := c.WaitContext(ctx); err != context.DeadlineExceeded {
 			t.Errorf("WaitContext: %v", err)
 		}
-		t.soon(func() { // it does not block in between either
+		t.Soon(func() { // it does not block in between either
 			if done, err := c.TryWait(); done || err != nil {
 				t.Errorf("TryWait: %v, %v", done, err)
 			}
 		})
-		if c.ProcessState != nil || !zombie(c.Pid()) {
+		if c.ProcessState != nil || !testkit.Zombie(c.Pid()) {
 			t.Error("the leader was reaped before the others were gone")
 		}
 		if err := c.Signal(syscall.SIGCONT); err != nil {
@@ -391,7 +296,7 @@ func TestTerminateOfTreeWithoutDeadline(t *testing.T) {
 		if err := c.Kill(); err != nil {
 			t.Errorf("Kill with a dead leader: %v", err)
 		}
-		t.soon(func() {
+		t.Soon(func() {
 			if err := c.Wait(); err != nil {
 				t.Errorf("Wait: %v", err)
 			}
@@ -405,19 +310,19 @@ func TestTerminateOfTreeWithoutDeadline(t *testing.T) {
 // Nobody waits, and the leader exits by itself: nothing is done behind the
 // caller's back, and the rest can still be killed.
 func TestSignalWhenOnlyTheRestIsLeft(t *testing.T) {
-	eachTreeKind(t, func(t *treeTest) {
-		c := t.sh("sleep 1000 & echo ready")
-		t.start(c)
-		eventually(t, "the leader exits", func() bool { return zombie(c.Pid()) })
-		eventually(t, "the rest is alive", func() bool { return len(marked(t.mark)) == 1 }) // it may be in its exec
+	xtest.EachTreeKind(t, func(t *xtest.Tree) {
+		c := t.Sh("sleep 1000 & echo ready")
+		t.Start(c)
+		testkit.Eventually(t, "the leader exits", func() bool { return testkit.Zombie(c.Pid()) })
+		testkit.Eventually(t, "the rest is alive", func() bool { return len(testkit.Marked(t.Mark)) == 1 }) // it may be in its exec
 		if err := c.Signal(syscall.Signal(0)); err != nil {
 			t.Errorf("Signal: %v", err)
 		}
 		if err := c.Kill(); err != nil {
 			t.Errorf("Kill: %v", err)
 		}
-		eventually(t, "os.ErrProcessDone", func() bool { return c.Kill() == os.ErrProcessDone })
-		t.gone()
+		testkit.Eventually(t, "os.ErrProcessDone", func() bool { return c.Kill() == os.ErrProcessDone })
+		t.Gone()
 		if err := c.Wait(); err != nil || c.Cause() != nil {
 			t.Errorf("Wait: %v, cause %v", err, c.Cause())
 		}
@@ -427,13 +332,13 @@ func TestSignalWhenOnlyTheRestIsLeft(t *testing.T) {
 // A leader that exited by itself is not blamed on a context that ends later, but
 // what it has left is killed.
 func TestContextEndsWhenOnlyTheRestIsLeft(t *testing.T) {
-	eachTreeKind(t, func(t *treeTest) {
+	xtest.EachTreeKind(t, func(t *xtest.Tree) {
 		ctx, cancel := context.WithCancel(context.Background())
-		c := t.shContext(ctx, "sleep 1000 & echo ready")
-		t.start(c)
-		eventually(t, "the leader exits", func() bool { return zombie(c.Pid()) })
+		c := t.ShContext(ctx, "sleep 1000 & echo ready")
+		t.Start(c)
+		testkit.Eventually(t, "the leader exits", func() bool { return testkit.Zombie(c.Pid()) })
 		cancel()
-		eventually(t, "the rest is gone", func() bool { return marked(t.mark) == nil })
+		testkit.Eventually(t, "the rest is gone", func() bool { return testkit.Marked(t.Mark) == nil })
 		if err := c.Wait(); err != nil || c.Cause() != nil {
 			t.Errorf("Wait: %v, cause %v", err, c.Cause())
 		}
@@ -441,44 +346,53 @@ func TestContextEndsWhenOnlyTheRestIsLeft(t *testing.T) {
 }
 
 func TestStoppedTreeCanBeTerminated(t *testing.T) {
-	eachTreeKind(t, func(t *treeTest) {
-		c := t.sh(`sleep 1000 & trap 'exit 0' TERM; echo ready; while :; do sleep 0.01; done`)
-		t.start(c)
-		if err := c.Signal(syscall.SIGSTOP); err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), stuck)
+	xtest.EachTreeKind(t, func(t *xtest.Tree) {
+		c := t.Sh(`sleep 1000 & trap 'exit 0' TERM; echo ready; while :; do sleep 0.01; done`)
+		t.Start(c)
+		// A process that is just being forked may not have got it.
+		testkit.Eventually(t, "all are stopped", func() bool {
+			if err := c.Signal(syscall.SIGSTOP); err != nil {
+				t.Fatal(err)
+			}
+			for _, pid := range testkit.Marked(t.Mark) {
+				if testkit.ProcessState(pid) != "T" {
+					return false
+				}
+			}
+			return true
+		})
+		ctx, cancel := context.WithTimeout(context.Background(), testkit.Stuck)
 		defer cancel()
-		t.soon(func() {
+		t.Soon(func() {
 			if err := c.Shutdown(ctx); err != nil {
 				t.Errorf("Shutdown: %v", err)
 			}
 		})
-		t.gone()
+		t.Gone()
 	})
 }
 
 // A Cancel that asks the leader alone gives the others no time without WaitDelay.
 func TestCancelThatAsksTheLeaderOnly(t *testing.T) {
-	eachTreeKind(t, func(t *treeTest) {
+	xtest.EachTreeKind(t, func(t *xtest.Tree) {
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
-		c := t.shContext(ctx, politely(deaf))
+		c := t.ShContext(ctx, xtest.Politely(xtest.Deaf))
 		c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) }
-		t.start(c)
+		t.Start(c)
 		cancel()
-		t.soon(func() {
+		t.Soon(func() {
 			if err := c.Wait(); err != context.Canceled {
 				t.Errorf("Wait: %v", err)
 			}
 		})
-		t.gone()
+		t.Gone()
 	})
 }
 
 func TestTreeAndSysProcAttr(t *testing.T) {
 	t.Parallel()
-	deadline(t, stuck)
+	testkit.Deadline(t, testkit.Stuck)
 	for _, attr := range []*syscall.SysProcAttr{
 		{Setpgid: true, Pgid: os.Getpid()},
 		{Foreground: true, Pgid: 1},
@@ -495,8 +409,8 @@ func TestTreeAndSysProcAttr(t *testing.T) {
 		}
 	}
 	for _, attr := range []*syscall.SysProcAttr{nil, {}, {Setpgid: true}, {Setsid: true}} {
-		tt := newTreeTest(t, xexec.NoTree)
-		c := tt.sh("sleep 1000 & echo out")
+		tt := xtest.NewTree(t, xexec.NoTree)
+		c := tt.Sh("sleep 1000 & echo out")
 		c.SysProcAttr = attr
 		before := fmt.Sprint(attr)
 		if out, err := c.Output(); string(out) != "out\n" || err != nil {
@@ -505,14 +419,14 @@ func TestTreeAndSysProcAttr(t *testing.T) {
 		if c.SysProcAttr != attr || fmt.Sprint(attr) != before {
 			t.Errorf("SysProcAttr was modified: %+v", attr)
 		}
-		tt.gone()
+		tt.Gone()
 	}
 }
 
 // What os/exec has started is a tree if it leads a group.
 func TestAdoptedTree(t *testing.T) {
 	t.Parallel()
-	deadline(t, stuck)
+	testkit.Deadline(t, testkit.Stuck)
 	for _, test := range []struct {
 		attr *syscall.SysProcAttr
 		want xexec.TreeKind
@@ -521,12 +435,12 @@ func TestAdoptedTree(t *testing.T) {
 		{&syscall.SysProcAttr{Setpgid: true}, xexec.ProcessGroup},
 		{&syscall.SysProcAttr{Setsid: true}, xexec.ProcessGroup},
 	} {
-		tt := newTreeTest(t, test.want)
+		tt := xtest.NewTree(t, test.want)
 		script := "sleep 1000 & echo out; exit 3"
 		if test.want == xexec.NoTree {
 			script = "echo out; exit 3"
 		}
-		c := tt.sh(script)
+		c := tt.Sh(script)
 		c.SysProcAttr = test.attr
 		var out strings.Builder
 		c.Stdout = &out // os/exec's Wait waits for the one who holds it
@@ -536,11 +450,11 @@ func TestAdoptedTree(t *testing.T) {
 		if got := c.TreeKind(); got != test.want {
 			t.Errorf("TreeKind is %v, want %v", got, test.want)
 		}
-		tt.soon(func() {
+		tt.Soon(func() {
 			if err := c.Wait(); out.String() != "out\n" || c.ProcessState.ExitCode() != 3 {
 				t.Errorf("%q, %v", out.String(), err)
 			}
 		})
-		tt.gone()
+		tt.Gone()
 	}
 }

@@ -17,12 +17,14 @@ import (
 	"golang.org/x/sys/windows"
 
 	"example.com/xexec"
+	"example.com/xexec/internal/testkit"
+	"example.com/xexec/internal/testkit/xtest"
 )
 
 func init() {
-	registerHelper("family", helperFamily)
-	registerHelper("parent", helperParent)
-	registerHelper("interruptible", helperInterruptible)
+	testkit.Register("family", helperFamily)
+	testkit.Register("interruptible", helperInterruptible)
+	testkit.Register("parent", helperParent)
 }
 
 var kernel32 = windows.NewLazySystemDLL("kernel32.dll")
@@ -36,10 +38,10 @@ func wine() bool {
 // same with one less. Each prints its process id, and the first one then exits
 // with the code in the second argument, or waits with the others to be killed.
 func helperFamily(args []string) int {
-	n := atoi(args[0])
+	n := testkit.Atoi(args[0])
 	if n > 0 {
 		for range 2 {
-			c := exec.Command(os.Args[0], helperArg, "family", fmt.Sprint(n-1), "stay")
+			c := exec.Command(os.Args[0], testkit.HelperArg, "family", fmt.Sprint(n-1), "stay")
 			c.Stderr = os.Stderr
 			out, err := c.StdoutPipe()
 			if err == nil {
@@ -62,7 +64,7 @@ func helperFamily(args []string) int {
 	}
 	fmt.Println(os.Getpid())
 	if args[1] != "stay" {
-		return atoi(args[1])
+		return testkit.Atoi(args[1])
 	}
 	select {}
 }
@@ -140,8 +142,8 @@ func hasEnded(t testing.TB, h windows.Handle, timeout time.Duration) bool {
 func TestJobEndsWithItsLeader(t *testing.T) {
 	for _, by := range []string{"Wait", "os/exec's Wait"} {
 		t.Run("reaped by "+by, func(t *testing.T) {
-			deadline(t, stuck)
-			c := helperCmd(t, "family", "2", "3")
+			testkit.Deadline(t, testkit.Stuck)
+			c := xtest.Helper(t, "family", "2", "3")
 			c.SetTree(true)
 			f := startFamily(t, c)
 			if c.TreeKind() != xexec.JobObject {
@@ -173,14 +175,14 @@ func TestJobEndsWithItsLeader(t *testing.T) {
 func TestJobIsKilled(t *testing.T) {
 	for _, how := range []string{"kill", "context", "kill without the leader"} {
 		t.Run(how, func(t *testing.T) {
-			deadline(t, stuck)
+			testkit.Deadline(t, testkit.Stuck)
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
 			code := "stay"
 			if how == "kill without the leader" {
 				code = "0"
 			}
-			c := helperCmdContext(ctx, t, "family", "2", code)
+			c := xtest.HelperContext(ctx, t, "family", "2", code)
 			c.SetTree(true)
 			f := startFamily(t, c)
 			switch how {
@@ -194,11 +196,11 @@ func TestJobIsKilled(t *testing.T) {
 			case "context":
 				cancel()
 			default:
-				eventually(t, "the leader exits", func() bool { return f.alive() == familySize-1 })
+				testkit.Eventually(t, "the leader exits", func() bool { return f.alive() == familySize-1 })
 				if err := c.Kill(); err != nil {
 					t.Error(err)
 				}
-				eventually(t, "os.ErrProcessDone", func() bool { return c.Kill() == os.ErrProcessDone })
+				testkit.Eventually(t, "os.ErrProcessDone", func() bool { return c.Kill() == os.ErrProcessDone })
 			}
 			err := c.Wait()
 			f.gone()
@@ -221,7 +223,7 @@ func needConsole(t testing.TB) {
 	}
 	kernel32.NewProc("FreeConsole").Call()
 	if ok, _, err := kernel32.NewProc("AllocConsole").Call(); ok == 0 {
-		t.Skip("no console: ", err)
+		testkit.Lack(t, "no console: ", err)
 	}
 }
 
@@ -237,12 +239,12 @@ func helperInterruptible([]string) int {
 }
 
 func TestJobShutdown(t *testing.T) {
-	deadline(t, stuck)
+	testkit.Deadline(t, testkit.Stuck)
 	needConsole(t)
-	c := helperCmd(t, "interruptible")
+	c := xtest.Helper(t, "interruptible")
 	c.SetTree(true)
-	startReady(t, xCommand{c})
-	grace := stuck
+	xtest.StartReady(t, xtest.X.From(c.Std()))
+	grace := testkit.Stuck
 	if wine() {
 		grace = 500 * time.Millisecond
 	}
@@ -265,11 +267,11 @@ func TestJobShutdown(t *testing.T) {
 // The leader leads a console process group of its own, which events reach. As
 // Wine does not deliver CTRL_BREAK, the test sends CTRL_C, which it does.
 func TestJobLeadsAConsoleGroup(t *testing.T) {
-	deadline(t, stuck)
+	testkit.Deadline(t, testkit.Stuck)
 	needConsole(t)
-	c := helperCmd(t, "interruptible")
+	c := xtest.Helper(t, "interruptible")
 	c.SetTree(true)
-	startReady(t, xCommand{c})
+	xtest.StartReady(t, xtest.X.From(c.Std()))
 	if err := windows.GenerateConsoleCtrlEvent(windows.CTRL_C_EVENT, uint32(c.Pid())); err != nil {
 		t.Error(err)
 		c.Kill()
@@ -281,7 +283,7 @@ func TestJobLeadsAConsoleGroup(t *testing.T) {
 }
 
 func TestSignalOnWindows(t *testing.T) {
-	deadline(t, stuck)
+	testkit.Deadline(t, testkit.Stuck)
 	needConsole(t)
 	for _, test := range []struct {
 		name  string
@@ -295,9 +297,9 @@ func TestSignalOnWindows(t *testing.T) {
 		{"our group", 0, os.Interrupt, errors.ErrUnsupported},
 		{"own console", windows.CREATE_NEW_PROCESS_GROUP | windows.DETACHED_PROCESS, os.Interrupt, errors.ErrUnsupported},
 	} {
-		c := helperCmd(t, "family", "0", "stay")
+		c := xtest.Helper(t, "family", "0", "stay")
 		c.SysProcAttr = &syscall.SysProcAttr{CreationFlags: test.flags}
-		startReady(t, xCommand{c})
+		xtest.StartReady(t, xtest.X.From(c.Std()))
 		if err := c.Signal(test.sig); !errors.Is(err, test.want) {
 			t.Errorf("%s: %v: %v", test.name, test.sig, err)
 		}
@@ -310,13 +312,13 @@ func TestSignalOnWindows(t *testing.T) {
 }
 
 func TestSuspendedStaysSuspended(t *testing.T) {
-	deadline(t, stuck)
+	testkit.Deadline(t, testkit.Stuck)
 	for _, prepare := range []func(*xexec.Cmd){
 		func(c *xexec.Cmd) { c.SetTree(true) },
 		func(c *xexec.Cmd) { c.SetKillOnParentExit(true) },
 	} {
 		attr := &syscall.SysProcAttr{CreationFlags: windows.CREATE_SUSPENDED}
-		c := helperCmd(t, "exit", "4")
+		c := xtest.Helper(t, "exit", "4")
 		c.SysProcAttr = attr
 		prepare(c)
 		if err := c.Start(); err != nil {
@@ -340,14 +342,14 @@ func TestSuspendedStaysSuspended(t *testing.T) {
 }
 
 func TestStartThatCannotContain(t *testing.T) {
-	deadline(t, stuck)
+	testkit.Deadline(t, testkit.Stuck)
 	restore := xexec.FailToResume()
 	defer restore()
 	for _, prepare := range []func(*xexec.Cmd){
 		func(c *xexec.Cmd) { c.SetTree(true) },
 		func(c *xexec.Cmd) { c.SetKillOnParentExit(true) },
 	} {
-		c := helperCmd(t, "family", "0", "stay")
+		c := xtest.Helper(t, "family", "0", "stay")
 		var out strings.Builder
 		c.Stdout = &out
 		prepare(c)
@@ -364,7 +366,7 @@ func TestStartThatCannotContain(t *testing.T) {
 // helperParent starts a family that is to die with it, prints its process ids
 // and waits to be killed.
 func helperParent(args []string) int {
-	c := xexec.Command(os.Args[0], helperArg, "family", "2", "stay")
+	c := xexec.Command(os.Args[0], testkit.HelperArg, "family", "2", "stay")
 	c.Stdout = os.Stdout
 	c.SetKillOnParentExit(args[0] == "leader")
 	c.SetTree(args[0] == "tree")
@@ -381,8 +383,8 @@ func TestKillOnParentExit(t *testing.T) {
 		alive int
 	}{{"tree", 0}, {"leader", familySize - 1}} {
 		t.Run(test.arg, func(t *testing.T) {
-			deadline(t, stuck)
-			parent := helperCmd(t, "parent", test.arg)
+			testkit.Deadline(t, testkit.Stuck)
+			parent := xtest.Helper(t, "parent", test.arg)
 			f := startFamily(t, parent)
 			if n := f.alive(); n != familySize {
 				t.Errorf("%d are alive", n)
@@ -390,10 +392,10 @@ func TestKillOnParentExit(t *testing.T) {
 			parent.Kill()
 			parent.Wait()
 			// The leader is the last to have printed its id.
-			if !hasEnded(t, f.handles[familySize-1], stuck/2) {
+			if !hasEnded(t, f.handles[familySize-1], testkit.Stuck/2) {
 				t.Error("the leader lives on")
 			}
-			eventually(t, "the right number is alive", func() bool { return f.alive() == test.alive })
+			testkit.Eventually(t, "the right number is alive", func() bool { return f.alive() == test.alive })
 			for _, h := range f.handles {
 				windows.TerminateProcess(h, 1)
 			}
@@ -402,14 +404,14 @@ func TestKillOnParentExit(t *testing.T) {
 }
 
 func TestJobFromManyGoroutines(t *testing.T) {
-	deadline(t, 2*stuck)
+	testkit.Deadline(t, 2*testkit.Stuck)
 	rounds := 10
 	if testing.Short() {
 		rounds = 2
 	}
 	for range rounds {
 		ctx, cancel := context.WithCancel(context.Background())
-		c := helperCmdContext(ctx, t, "family", "2", "stay")
+		c := xtest.HelperContext(ctx, t, "family", "2", "stay")
 		c.SetTree(true)
 		f := startFamily(t, c)
 		results := make([]error, 32)

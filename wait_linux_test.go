@@ -3,8 +3,11 @@ package xexec_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
+	"os/exec"
 	"runtime"
 	"strconv"
 	"strings"
@@ -12,24 +15,550 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
 	"example.com/xexec"
+	"example.com/xexec/internal/testkit"
+	"example.com/xexec/internal/testkit/xtest"
 )
 
-// awaitZombie returns when the command's process has exited and not been reaped.
-func awaitZombie(t testing.TB, c *xexec.Cmd) {
-	t.Helper()
-	err := unix.EINTR
-	for err == unix.EINTR {
-		err2 := unix.Waitid(unix.P_PID, c.Pid(), nil, unix.WEXITED|unix.WNOWAIT, nil)
-		if err2 == nil {
-			return
+func init() {
+	testkit.Register("crowd", helperCrowd)
+	testkit.Register("trace", helperTrace)
+}
+
+// A Cancel that signals by process id, as many do, is called while that is the
+// child's, alive or a zombie. (If it does not get on, the reaping may
+// overtake it all the same. But if that is done in one call, most Cancels come late.)
+func TestCancelIsNotCalledAfterTheReap(t *testing.T) {
+	testkit.Deadline(t, testkit.Stuck)
+	// With one processor, which this goroutine keeps, the one that waits does not go
+	// on when its system call returns.
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	var called, late, rounds int
+	for end := time.Now().Add(testkit.Stuck / 8); rounds < 60 && time.Now().Before(end); rounds++ {
+		ctx, cancel := context.WithCancel(t.Context())
+		c := xexec.CommandContext(ctx, "sleep", "1000")
+		c.Cancel = func() error {
+			called++
+			if !unreaped(c.Process.Pid) {
+				late++
+			}
+			return nil
 		}
-		err, _ = err2.(unix.Errno)
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		waited := make(chan error)
+		go func() { waited <- c.Wait() }()
+		for testkit.BlockedWaits() == 0 {
+			runtime.Gosched()
+		}
+		syscall.Kill(c.Process.Pid, syscall.SIGKILL)
+		for exited, ours := false, true; ours && !exited; {
+			exited, ours = rawHasExited(c.Process.Pid)
+		}
+		for begin := time.Now(); unreaped(c.Process.Pid) && time.Since(begin) < 3*time.Millisecond; {
+		}
+		cancel() // and it is the next to run
+		<-waited
 	}
-	t.Fatalf("waitid: %v", err)
+	t.Logf("Cancel was called %d times in %d rounds, late %d", called, rounds, late)
+	if late > max(1, called/10) {
+		t.Errorf("of %d calls of Cancel, %d came after the reaping", called, late)
+	}
+}
+
+func unreaped(pid int) bool {
+	_, ours := rawHasExited(pid)
+	return ours
+}
+
+// rawHasExited is hasExited without giving the processor away.
+func rawHasExited(pid int) (exited, ours bool) {
+	var info unix.Siginfo
+	_, _, err := unix.RawSyscall6(unix.SYS_WAITID, unix.P_PID, uintptr(pid), uintptr(unsafe.Pointer(&info)),
+		unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, 0, 0)
+	return info.Signo != 0, err == 0
+}
+
+// A child that stops for its tracer, us, has not exited: it can be killed. Wait
+// returns then, as under os/exec, which after that knows no process any more.
+func TestTracedByUs(t *testing.T) {
+	testkit.Deadline(t, testkit.Stuck)
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	traced := func(name string, arg ...string) *xexec.Cmd {
+		c := xexec.Command(name, arg...)
+		c.SysProcAttr = &syscall.SysProcAttr{Ptrace: true}
+		return c
+	}
+	start := func(what string, err error) {
+		t.Helper()
+		if errors.Is(err, syscall.EPERM) {
+			testkit.Lack(t, "ptrace: ", err)
+		} else if err != nil {
+			t.Fatal(what, err)
+		}
+	}
+	c, std := traced("sleep", "1000"), traced("sleep", "1000").Std()
+	start("Start:", c.Start())
+	start("os/exec's Start:", std.Start())
+	for what, kill := range map[*exec.Cmd]func() error{c.Std(): c.Kill, std: std.Process.Kill} {
+		testkit.AwaitState(t, what.Process.Pid, "t")
+		if err := kill(); err != nil {
+			t.Errorf("Kill, by xexec %t: %v", what == c.Std(), err)
+		}
+	}
+	if err := c.Wait(); !testkit.Killed(err) {
+		t.Errorf("Wait after Kill: %v", err)
+	}
+	if err := std.Wait(); !testkit.Killed(err) {
+		t.Errorf("os/exec's Wait after Kill: %v", err)
+	}
+
+	c, std = traced("sleep", "1000"), traced("sleep", "1000").Std()
+	start("Start:", c.Start())
+	start("os/exec's Start:", std.Start())
+	testkit.AwaitState(t, c.Pid(), "t")
+	if done, err := c.TryWait(); done {
+		t.Errorf("TryWait of a child that has stopped: %v", err)
+	}
+	if err, want := c.Wait(), std.Wait(); testkit.Describe(err) != testkit.Describe(want) {
+		t.Errorf("Wait: %v, os/exec: %v", err, want)
+	}
+	for _, pid := range []int{c.Pid(), std.Process.Pid} {
+		syscall.Kill(pid, syscall.SIGKILL)
+		for err := error(unix.EINTR); err == unix.EINTR; {
+			_, err = syscall.Wait4(pid, nil, 0, nil)
+		}
+	}
+}
+
+// Waiting for many children takes neither many threads nor any descriptor, and
+// not more each time. XEXEC_CROWD=children,rounds sets other numbers than the
+// quick ones here, say 10000,1 or 1000,50.
+func TestCrowd(t *testing.T) {
+	testkit.NeedPoller(t)
+	children, rounds := 500, 3
+	if testing.Short() || testkit.RaceEnabled {
+		children, rounds = 200, 3
+	}
+	if s := os.Getenv("XEXEC_CROWD"); s != "" {
+		if _, err := fmt.Sscanf(s, "%d,%d", &children, &rounds); err != nil {
+			t.Fatal(err)
+		}
+	} else {
+		testkit.Deadline(t, testkit.Stuck)
+	}
+	out, err := xtest.Helper(t, "crowd", strconv.Itoa(children), strconv.Itoa(rounds)).CombinedOutput()
+	if s := string(out); strings.HasPrefix(s, "skip: ") {
+		testkit.Lack(t, s)
+	}
+	if err != nil {
+		t.Fatalf("%v:\n%s", err, out)
+	}
+	t.Logf("%s", out)
+	var first, last, files int
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	for i, line := range lines {
+		if _, err := fmt.Sscanf(line, "%d threads, %d descriptors more", &last, &files); err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		if last > 64 {
+			t.Errorf("%d threads for %d children", last, children)
+		}
+		if files > 1 {
+			t.Errorf("%d descriptors to wait for %d children", files, children)
+		}
+		if i == 0 {
+			first = last
+		}
+	}
+	// The runtime starts a thread now and then for itself.
+	if len(lines) != rounds || last > first+8 {
+		t.Errorf("%d threads in the first of %d rounds, %d in the last", first, len(lines), last)
+	}
+}
+
+// helperCrowd waits for children, from a goroutine for each, and prints what
+// that took in each round.
+func helperCrowd(args []string) int {
+	n, rounds := testkit.Atoi(args[0]), testkit.Atoi(args[1])
+	for range rounds {
+		cmds := make([]*xexec.Cmd, n)
+		for i := range cmds {
+			cmds[i] = xexec.Command("sleep", "1000")
+			if err := cmds[i].Start(); err != nil {
+				for _, c := range cmds[:i] {
+					c.Kill()
+					c.Wait()
+				}
+				if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENOMEM) {
+					fmt.Printf("skip: after %d children: %v\n", i, err)
+					return 0
+				}
+				return testkit.Complain(err)
+			}
+		}
+		files := len(testkit.TakeStock().Files)
+		var waiters sync.WaitGroup
+		errs := make([]error, n)
+		for i, c := range cmds {
+			waiters.Go(func() { errs[i] = c.Wait() })
+		}
+		for testkit.PolledWaits()+testkit.BlockedWaits() != n {
+			time.Sleep(time.Millisecond)
+		}
+		now := testkit.TakeStock()
+		fmt.Printf("%d threads, %d descriptors more\n", now.Threads, len(now.Files)-files)
+		for _, c := range cmds {
+			if err := c.Kill(); err != nil {
+				return testkit.Complain("Kill:", err)
+			}
+		}
+		waiters.Wait()
+		for _, err := range errs {
+			if !testkit.Killed(err) {
+				return testkit.Complain("Wait:", err)
+			}
+		}
+	}
+	return 0
+}
+
+// pollerGoroutines returns the stacks of the goroutines that xexec has started.
+func pollerGoroutines() []string {
+	return append(testkit.Goroutines("created by example.com/xexec."), testkit.Goroutines("created by example.com/xexec/internal/exits.")...)
+}
+
+// expectNoPoller checks that the poller has nothing that costs something.
+func expectNoPoller(t testing.TB) {
+	t.Helper()
+	if n := testkit.PollSets(); n != 0 {
+		t.Errorf("%d epoll sets are open, with %d waits", n, testkit.PolledWaits())
+	}
+	testkit.Eventually(t, "no goroutine of the poller runs", func() bool { return pollerGoroutines() == nil })
+}
+
+func TestWaitContextThatEndsLeavesNothingBehind(t *testing.T) {
+	testkit.NeedPoller(t)
+	testkit.Deadline(t, testkit.Stuck)
+	c := xtest.StartSleep(t)
+	before := testkit.TakeStock()
+	for range 3 {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		result := make(chan error)
+		go func() { result <- c.WaitContext(ctx) }()
+		testkit.Eventually(t, "WaitContext uses the poller", func() bool { return testkit.PolledWaits() == 1 })
+		if n := len(pollerGoroutines()); n > 1 {
+			t.Errorf("%d goroutines of the poller", n)
+		}
+		cancel(testkit.ErrCause)
+		if err := <-result; !errors.Is(err, testkit.ErrCause) {
+			t.Errorf("WaitContext: %v", err)
+		}
+		expectNoPoller(t)
+	}
+	for _, leak := range before.Compare(testkit.TakeStock()) {
+		t.Error(leak)
+	}
+	if err := c.Kill(); err != nil {
+		t.Error(err)
+	}
+	if err := c.WaitContext(t.Context()); !testkit.Killed(err) {
+		t.Errorf("WaitContext: %v", err)
+	}
+	expectNoPoller(t)
+}
+
+// A wait that was called off leaves no trace in the poller that others use.
+func TestPolledAgain(t *testing.T) {
+	testkit.NeedPoller(t)
+	testkit.Deadline(t, testkit.Stuck)
+	ctx, cancel := context.WithCancel(t.Context())
+	var others sync.WaitGroup
+	other := xtest.StartSleep(t)
+	others.Go(func() { other.WaitContext(ctx) })
+	testkit.Eventually(t, "it is polled", func() bool { return testkit.PolledWaits() == 1 })
+	c := xtest.StartSleep(t)
+	for range 3 {
+		again, leave := context.WithCancelCause(t.Context())
+		result := make(chan error)
+		go func() { result <- c.WaitContext(again) }()
+		testkit.Eventually(t, "both are polled", func() bool { return testkit.PolledWaits() == 2 })
+		leave(testkit.ErrCause)
+		if err := <-result; !errors.Is(err, testkit.ErrCause) {
+			t.Errorf("WaitContext: %v", err)
+		}
+	}
+	if n := len(pollerGoroutines()); n > 1 {
+		t.Errorf("%d goroutines", n)
+	}
+	cancel()
+	others.Wait()
+	expectNoPoller(t)
+}
+
+// The first waits block, and those beyond use the poller, where they stay until
+// their own child exits.
+func TestWaitsBeyondTheFirstArePolled(t *testing.T) {
+	testkit.NeedPoller(t)
+	testkit.Deadline(t, testkit.Stuck)
+	const n, most = 100, 64
+	var waiters sync.WaitGroup
+	cmds := make([]*xexec.Cmd, n)
+	for i := range cmds {
+		c := xtest.StartSleep(t)
+		cmds[i] = c
+		waiters.Go(func() {
+			if err := c.Wait(); !testkit.Killed(err) {
+				t.Errorf("Wait: %v", err)
+			}
+		})
+	}
+	testkit.Eventually(t, "all wait", func() bool {
+		blocked := testkit.BlockedWaits()
+		return testkit.PolledWaits() == n-blocked && 0 < blocked && blocked <= most
+	})
+	rand.Shuffle(n, func(i, j int) { cmds[i], cmds[j] = cmds[j], cmds[i] })
+	for left := n - 1; left >= 0; left-- {
+		if err := cmds[left].Kill(); err != nil {
+			t.Error(err)
+		}
+		<-cmds[left].Done()
+		testkit.Eventually(t, "one wait less", func() bool { return testkit.PolledWaits()+testkit.BlockedWaits() == left })
+	}
+	waiters.Wait()
+	expectNoPoller(t)
+}
+
+func TestThousandWaitersOfOneChild(t *testing.T) {
+	testkit.NeedPoller(t)
+	testkit.Deadline(t, testkit.Stuck)
+	c := xtest.StartSleep(t)
+	const n = 1000
+	results := make(chan error, n)
+	for i := range n {
+		go func() {
+			if i%2 == 0 {
+				results <- c.Wait()
+			} else {
+				results <- c.WaitContext(t.Context())
+			}
+		}()
+	}
+	testkit.Eventually(t, "somebody waits", func() bool { return testkit.PolledWaits()+testkit.BlockedWaits() == 1 })
+	if err := c.Kill(); err != nil {
+		t.Error(err)
+	}
+	first := <-results
+	if !testkit.Killed(first) {
+		t.Errorf("Wait: %v", first)
+	}
+	for range n - 1 {
+		if err := <-results; err != first {
+			t.Errorf("Wait: %v, another's: %v", err, first)
+		}
+	}
+	expectNoPoller(t)
+}
+
+// Waits come to an empty poller while the last one leaves, and contexts end
+// while the child does.
+func TestPollerComesAndGoes(t *testing.T) {
+	testkit.NeedPoller(t)
+	testkit.Deadline(t, testkit.Stuck)
+	rounds := 30
+	if testing.Short() {
+		rounds = 5
+	}
+	for range rounds {
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				c := xexec.Command("sleep", "1000")
+				if err := c.Start(); err != nil {
+					t.Error(err)
+					return
+				}
+				var waiters sync.WaitGroup
+				for range 3 {
+					ctx, cancel := context.WithCancelCause(t.Context())
+					waiters.Go(func() {
+						err := c.WaitContext(ctx)
+						if !errors.Is(err, testkit.ErrCause) && !testkit.Killed(err) {
+							t.Errorf("WaitContext: %v", err)
+						}
+					})
+					waiters.Go(func() {
+						spin(rand.IntN(2000))
+						cancel(testkit.ErrCause)
+					})
+				}
+				spin(rand.IntN(2000))
+				if err := c.Kill(); err != nil {
+					t.Error(err)
+				}
+				waiters.Wait()
+				if err := c.Wait(); !testkit.Killed(err) {
+					t.Errorf("Wait: %v", err)
+				}
+			})
+		}
+		all.Wait()
+		expectNoPoller(t)
+	}
+}
+
+func spin(n int) {
+	for range n {
+		runtime.Gosched()
+	}
+}
+
+// What others do with the os.Process while the poller has its descriptor does
+// not make the wait hang, and does not let another file have the number. Nor does
+// what they do while a wait blocks in it.
+func TestProcessTakenFromAWait(t *testing.T) {
+	testkit.NeedPoller(t)
+	testkit.Deadline(t, testkit.Stuck)
+	for name, take := range map[string]func(c *xexec.Cmd){
+		"Release":      func(c *xexec.Cmd) { c.Process.Release() },
+		"Process.Wait": func(c *xexec.Cmd) { go c.Process.Wait() },
+		"wait4":        func(c *xexec.Cmd) { go syscall.Wait4(c.Pid(), nil, 0, nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			for i := range 40 {
+				c := xtest.StartSleep(t)
+				pid := c.Pid()
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				result := make(chan error)
+				if i%2 == 0 {
+					go func() { result <- c.WaitContext(ctx) }()
+				} else {
+					go func() { result <- c.Wait() }()
+				}
+				testkit.Eventually(t, "it waits", func() bool { return testkit.PolledWaits()+testkit.BlockedWaits() == 1 })
+				take(c)
+				// Whoever gets the number of a descriptor that was closed too
+				// early is not our child.
+				r, w, err := os.Pipe()
+				if err != nil {
+					t.Fatal(err)
+				}
+				syscall.Kill(pid, syscall.SIGKILL)
+				err = <-result
+				if !testkit.Killed(err) && !errors.Is(err, syscall.ECHILD) && !errors.Is(err, syscall.EINVAL) {
+					t.Errorf("%d: %v", i, err)
+				}
+				r.Close()
+				w.Close()
+				syscall.Wait4(pid, nil, 0, nil) // what was released
+				expectNoPoller(t)
+			}
+		})
+	}
+}
+
+// Two Cmds with one Process cannot both register it.
+func TestOneProcessInTwoPolledWaits(t *testing.T) {
+	testkit.NeedPoller(t)
+	testkit.Deadline(t, testkit.Stuck)
+	c := xtest.StartSleep(t)
+	d := &xexec.Cmd{Process: c.Process}
+	results := make(chan error)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() { results <- c.WaitContext(ctx) }()
+	testkit.Eventually(t, "it is polled", func() bool { return testkit.PolledWaits() == 1 })
+	go func() { results <- d.WaitContext(ctx) }()
+	testkit.Eventually(t, "the other is not", func() bool { return testkit.PolledWaits() == 1 && testkit.BlockedWaits() == 1 })
+	if err := c.Kill(); err != nil {
+		t.Error(err)
+	}
+	one, other := <-results, <-results
+	if testkit.Killed(one) == testkit.Killed(other) || !errors.Is(errors.Join(one, other), syscall.ECHILD) {
+		t.Errorf("WaitContext: %v and %v, want that it was killed, and ECHILD", one, other)
+	}
+	expectNoPoller(t)
+}
+
+// A descriptor of the poller's is not passed on to a child.
+func TestPollerIsNotInherited(t *testing.T) {
+	testkit.NeedPoller(t)
+	testkit.Deadline(t, testkit.Stuck)
+	c := xtest.StartSleep(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	result := make(chan error)
+	go func() { result <- c.WaitContext(ctx) }()
+	testkit.Eventually(t, "it is polled", func() bool { return testkit.PolledWaits() == 1 })
+	out, err := xexec.Command("sh", "-c", "ls -l /proc/$$/fd").Output()
+	if err != nil || strings.Contains(string(out), "eventpoll") || strings.Contains(string(out), "pidfd") {
+		t.Errorf("a child has, %v:\n%s", err, out)
+	}
+	cancel()
+	if err := <-result; err != context.Canceled {
+		t.Error(err)
+	}
+}
+
+// helperTrace traces a process until its input ends, and looks at nothing.
+func helperTrace(args []string) int {
+	runtime.LockOSThread()
+	if err := unix.PtraceSeize(testkit.Atoi(args[0])); err != nil {
+		fmt.Println("skip: ptrace:", err)
+		return 0
+	}
+	fmt.Println("ready")
+	io.Copy(io.Discard, os.Stdin)
+	return 0
+}
+
+// The pidfd of a child that somebody traces tells of the exit before the child
+// can be reaped. A wait goes on until then, and can still be called off.
+func TestPolledChildIsTraced(t *testing.T) {
+	testkit.NeedPoller(t)
+	testkit.Deadline(t, testkit.Stuck)
+	c := xtest.StartSleep(t)
+	tracer := xtest.Helper(t, "trace", strconv.Itoa(c.Pid()))
+	in, err := tracer.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := testkit.NewReadyWriter()
+	tracer.Stdout = w
+	if err := tracer.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer tracer.Wait()
+	defer in.Close()
+	<-w.Ready
+	if w.String() != "ready\n" {
+		testkit.Lack(t, w.String())
+	}
+
+	result := make(chan error)
+	ctx := t.Context()
+	go func() { result <- c.WaitContext(ctx) }()
+	testkit.Eventually(t, "it is polled", func() bool { return testkit.PolledWaits() == 1 })
+	if err := unix.Kill(c.Pid(), unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	testkit.Eventually(t, "the exit is seen", func() bool { return testkit.PolledWaits() == 0 })
+	if done, err := c.TryWait(); done {
+		t.Errorf("TryWait of a child that its tracer has not let go: %v", err)
+	}
+	if err := c.WaitContext(testkit.Ended); !errors.Is(err, testkit.ErrCause) {
+		t.Errorf("WaitContext: %v", err)
+	}
+	in.Close()
+	if err := <-result; !testkit.Killed(err) {
+		t.Errorf("WaitContext: %v", err)
+	}
 }
 
 // startZombie starts a command and returns it when it has exited.
@@ -39,18 +568,8 @@ func startZombie(t testing.TB, code string) *xexec.Cmd {
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
-	awaitZombie(t, c)
+	testkit.WaitForExit(t, c.Pid())
 	return c
-}
-
-func isZombie(t testing.TB, pid int) bool {
-	t.Helper()
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if err != nil {
-		return false
-	}
-	_, rest, _ := strings.Cut(string(b), ") ")
-	return strings.HasPrefix(rest, "Z")
 }
 
 // TestTryWaitSeesTheExit races a TryWait, of a child that is known to have
@@ -64,7 +583,7 @@ func TestTryWaitSeesTheExit(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	deadline(t, d+stuck)
+	testkit.Deadline(t, d+testkit.Stuck)
 	n := 0
 	for end := time.Now().Add(d); time.Now().Before(end); n++ {
 		c := startZombie(t, "3")
@@ -98,21 +617,21 @@ func TestTryWaitSeesTheExit(t *testing.T) {
 // since before the exit. It may have reaped the child by the time of the TryWait,
 // or not, so the exit is seen by a pidfd of the test's own.
 func TestTryWaitSeesTheExitUnderAWait(t *testing.T) {
-	deadline(t, stuck)
+	testkit.Deadline(t, testkit.Stuck)
 	rounds := 300
 	if testing.Short() {
 		rounds = 50
 	}
 	for i := range rounds {
-		c := startSleep(t)
+		c := xtest.StartSleep(t)
 		pidfd, err := unix.PidfdOpen(c.Pid(), 0)
 		if err != nil {
-			t.Skip("pidfd_open:", err)
+			testkit.Lack(t, "pidfd_open: ", err)
 		}
 		defer unix.Close(pidfd)
 		waited := make(chan error)
 		go func() { waited <- c.Wait() }()
-		eventually(t, "it waits", func() bool { return xexec.Blocked() == 1 })
+		testkit.Eventually(t, "it waits", func() bool { return testkit.BlockedWaits() == 1 })
 		if i%2 == 0 {
 			c.TryWait()
 		}
@@ -132,7 +651,7 @@ func TestTryWaitSeesTheExitUnderAWait(t *testing.T) {
 			}
 		}
 		done, err := c.TryWait()
-		if !done || !killed(err) {
+		if !done || !testkit.Killed(err) {
 			t.Errorf("round %d: TryWait of a child that has exited: %v, %v", i, done, err)
 		}
 		if other := <-waited; other != err {
@@ -142,7 +661,7 @@ func TestTryWaitSeesTheExitUnderAWait(t *testing.T) {
 }
 
 func TestNothingIsReapedWhileNobodyWaits(t *testing.T) {
-	deadline(t, stuck)
+	testkit.Deadline(t, testkit.Stuck)
 	ctx, cancel := context.WithCancel(t.Context())
 	c := xexec.CommandContext(ctx, "/bin/sh", "-c", "read x")
 	stdin, err := c.StdinPipe()
@@ -152,11 +671,11 @@ func TestNothingIsReapedWhileNobodyWaits(t *testing.T) {
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.WaitContext(ended); err != errCause {
+	if err := c.WaitContext(testkit.Ended); !errors.Is(err, testkit.ErrCause) {
 		t.Errorf("WaitContext: %v", err)
 	}
 	stdin.Close()
-	awaitZombie(t, c)
+	testkit.WaitForExit(t, c.Pid())
 	for what, err := range map[string]error{
 		"Kill": c.Kill(), "Signal": c.Signal(syscall.Signal(0)), "Terminate": c.Terminate(), "Cancel": c.Cancel(),
 	} {
@@ -165,13 +684,13 @@ func TestNothingIsReapedWhileNobodyWaits(t *testing.T) {
 		}
 	}
 	cancel()
-	if !isZombie(t, c.Pid()) || c.ProcessState != nil {
+	if !testkit.Zombie(c.Pid()) || c.ProcessState != nil {
 		t.Error("the child was reaped, and nobody waited")
 	}
 	if done, err := c.TryWait(); !done || err == nil || err.Error() != "exit status 1" {
 		t.Errorf("TryWait: %v, %v", done, err)
 	}
-	if isZombie(t, c.Pid()) {
+	if testkit.Zombie(c.Pid()) {
 		t.Error("the child was not reaped")
 	}
 	if err := c.Kill(); err != os.ErrProcessDone {
@@ -184,7 +703,7 @@ func TestNothingIsReapedWhileNobodyWaits(t *testing.T) {
 
 // A status that somebody else takes gives os/exec's error, in every goroutine.
 func TestStolenStatus(t *testing.T) {
-	deadline(t, stuck)
+	testkit.Deadline(t, testkit.Stuck)
 	for name, steal := range map[string]func(c *xexec.Cmd) error{
 		"wait4": func(c *xexec.Cmd) error {
 			_, err := syscall.Wait4(c.Pid(), nil, 0, nil)
@@ -213,7 +732,7 @@ func TestStolenStatus(t *testing.T) {
 			<-c.Done()
 
 			// While somebody waits.
-			c, stop := startServing(t, "0")
+			c, stop := xtest.StartServing(t, "0")
 			waited := make(chan error)
 			go func() { waited <- c.Wait() }()
 			go steal(c)
@@ -226,8 +745,8 @@ func TestStolenStatus(t *testing.T) {
 }
 
 func TestReleasedProcess(t *testing.T) {
-	deadline(t, stuck)
-	c, std := startZombie(t, "0"), stdHelperCmd(t, "exit", "0")
+	testkit.Deadline(t, testkit.Stuck)
+	c, std := startZombie(t, "0"), testkit.Command(t, "exit", "0")
 	if err := std.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -245,14 +764,14 @@ func TestReleasedProcess(t *testing.T) {
 // With no WaitDelay, a Stdin reader that does not return is waited for, as under
 // os/exec. That must be a wait, and not a loop that keeps a processor busy.
 func TestWaitForStdinReaderSleeps(t *testing.T) {
-	deadline(t, stuck)
+	testkit.Deadline(t, testkit.Stuck)
 	r, w := io.Pipe()
-	c := helperCmd(t, "exit", "0")
+	c := xtest.Helper(t, "exit", "0")
 	c.Stdin, c.Stdout = r, io.Discard
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
-	awaitZombie(t, c)
+	testkit.WaitForExit(t, c.Pid())
 	const window = 300 * time.Millisecond
 	// A lone wait is done by the caller, so what this thread uses is what it costs,
 	// whatever else the process has to do.

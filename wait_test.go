@@ -1,50 +1,114 @@
 package xexec_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"example.com/xexec"
+	"example.com/xexec/internal/testkit"
+	"example.com/xexec/internal/testkit/xtest"
 )
 
-// startServing starts a helper command that runs until its input ends, which
-// stop brings about, and then exits with the code.
-func startServing(t testing.TB, code string) (c *xexec.Cmd, stop func()) {
-	t.Helper()
-	c = helperCmd(t, "serve", code)
-	return c, startServingCmd(t, c)
+// A program hands its command to code that starts it and waits for it through
+// os/exec, whose Wait the command's Cancel must not get in the way of.
+func TestDefaultCancelBesideOsExecsWait(t *testing.T) {
+	testkit.Deadline(t, testkit.Stuck)
+	for i := range 100 {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i%40)*100*time.Microsecond)
+		c := xtest.HelperContext(ctx, t, "exit", "0")
+		if err := c.Std().Start(); err == nil {
+			c.Std().Wait()
+		}
+		cancel()
+	}
 }
 
-func startServingCmd(t testing.TB, c *xexec.Cmd) (stop func()) {
-	t.Helper()
+// What os/exec's Wait has found out, Wait returns.
+func TestWaitAfterOsExecsWait(t *testing.T) {
+	testkit.Deadline(t, testkit.Stuck)
+	for name, start := range map[string]func(*xexec.Cmd) error{
+		"started here":       (*xexec.Cmd).Start,
+		"started by os/exec": func(c *xexec.Cmd) error { return c.Std().Start() },
+	} {
+		for _, code := range []string{"0", "3"} {
+			c := xtest.Helper(t, "exit", code)
+			var out bytes.Buffer
+			c.Stdout = &out
+			if err := start(c); err != nil {
+				t.Fatal(err)
+			}
+			c.Pid()
+			want := "<nil>"
+			if err := c.Std().Wait(); err != nil {
+				want = err.Error()
+			}
+			got := "<nil>"
+			if err := c.Wait(); err != nil {
+				got = err.Error()
+			}
+			if got != want || c.ProcessState == nil || c.ProcessState.ExitCode() != testkit.Atoi(code) {
+				t.Errorf("%s: Wait %s, os/exec's %s, ProcessState %v", name, got, want, c.ProcessState)
+			}
+		}
+	}
+}
+
+// TryWait does not block on what os/exec copies, whatever the fields say later.
+func TestTryWaitOfAdoptedCommandDoesNotBlock(t *testing.T) {
+	testkit.Deadline(t, testkit.Stuck)
+	c := xtest.Helper(t, "hold", testkit.HolderAddr(t), "exit", "0")
+	c.Stdout = new(bytes.Buffer)
+	if err := c.Std().Start(); err != nil {
+		t.Fatal(err)
+	}
+	c.Stdout = nil
+	for c.Kill() == nil {
+		time.Sleep(time.Millisecond)
+	}
+	if done, err := c.TryWait(); done {
+		t.Errorf("TryWait: %v while the output is held", err)
+	}
+}
+
+// How os/exec's Wait is going to behave is found out without a look at what its
+// goroutine may be writing.
+func TestAdoptedAfterWaitDelay(t *testing.T) {
+	testkit.Deadline(t, testkit.Stuck)
+	ctx, cancel := context.WithCancel(t.Context())
+	c := xtest.HelperContext(ctx, t, "serve", "0")
+	c.Stdout, c.WaitDelay = new(bytes.Buffer), time.Millisecond
 	stdin, err := c.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	startReady(t, xCommand{c})
-	t.Cleanup(func() {
-		stdin.Close()
-		c.Wait()
+	defer stdin.Close()
+	if err := c.Std().Start(); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	// The goroutine that watches has written it when it has a result to give. The
+	// race detector must not see that we know.
+	testkit.Eventually(t, "os/exec has ended the command", func() bool {
+		for g := range strings.SplitSeq(testkit.Stacks(), "\n\n") {
+			if strings.Contains(g, "[chan send") && strings.Contains(g, "os/exec.(*Cmd).watchCtx(") {
+				return true
+			}
+		}
+		return false
 	})
-	return func() { stdin.Close() }
+	if err := c.Wait(); err == nil {
+		t.Error("Wait: no error")
+	}
 }
 
-// ended is a context that has ended, with a cause.
-var (
-	errCause = errors.New("the cause")
-	ended    = func() context.Context {
-		ctx, cancel := context.WithCancelCause(context.Background())
-		cancel(errCause)
-		return ctx
-	}()
-)
-
 func TestWaitSharedByManyGoroutines(t *testing.T) {
-	deadline(t, stuck)
-	c, stop := startServing(t, "7")
+	testkit.Deadline(t, testkit.Stuck)
+	c, stop := xtest.StartServing(t, "7")
 	var results sync.Map
 	var waiters sync.WaitGroup
 	for i := range 60 {
@@ -84,9 +148,9 @@ func TestWaitSharedByManyGoroutines(t *testing.T) {
 }
 
 func TestWaitContextEndsOnlyTheWaiting(t *testing.T) {
-	deadline(t, stuck)
-	c, stop := startServing(t, "0")
-	if err := c.WaitContext(ended); err != errCause {
+	testkit.Deadline(t, testkit.Stuck)
+	c, stop := xtest.StartServing(t, "0")
+	if err := c.WaitContext(testkit.Ended); !errors.Is(err, testkit.ErrCause) {
 		t.Errorf("WaitContext with an ended context: %v, want its cause", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -107,16 +171,16 @@ func TestWaitContextEndsOnlyTheWaiting(t *testing.T) {
 	if err := c.WaitContext(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if err := c.WaitContext(ended); err != nil {
+	if err := c.WaitContext(testkit.Ended); err != nil {
 		t.Errorf("WaitContext of a complete command with an ended context: %v", err)
 	}
 }
 
 // A waiter that leaves hands the watching over to the others.
 func TestWaitersComeAndGo(t *testing.T) {
-	deadline(t, stuck)
+	testkit.Deadline(t, testkit.Stuck)
 	for range 20 {
-		c, stop := startServing(t, "0")
+		c, stop := xtest.StartServing(t, "0")
 		var waiters sync.WaitGroup
 		for i := range 8 {
 			waiters.Go(func() {
@@ -139,10 +203,10 @@ func TestWaitersComeAndGo(t *testing.T) {
 }
 
 func TestDoneBeforeStart(t *testing.T) {
-	deadline(t, stuck)
-	c := helperCmd(t, "serve", "0")
+	testkit.Deadline(t, testkit.Stuck)
+	c := xtest.Helper(t, "serve", "0")
 	done := c.Done()
-	stop := startServingCmd(t, c)
+	stop := xtest.StartServingCmd(t, c)
 	if done != c.Done() {
 		t.Error("Done returns another channel after the start")
 	}
@@ -185,22 +249,5 @@ func TestMethodsBeforeStart(t *testing.T) {
 	check("Shutdown", c.Shutdown(t.Context()))
 	if done || c.Pid() != 0 || c.Cause() != nil {
 		t.Errorf("before Start: TryWait %v, Pid %d, Cause %v", done, c.Pid(), c.Cause())
-	}
-}
-
-// The struct of a command can be assigned over, as people do who restart one
-// that is a field of theirs.
-func TestStructAssignedOverIsAnotherCommand(t *testing.T) {
-	deadline(t, stuck)
-	var service struct{ cmd xexec.Cmd }
-	for _, code := range []string{"3", "4"} {
-		service.cmd = *helperCmd(t, "exit", code)
-		if err := service.cmd.Wait(); err == nil || err.Error() != "exec: not started" {
-			t.Errorf("Wait before the start: %v", err)
-		}
-		err := service.cmd.Run()
-		if err == nil || service.cmd.ProcessState.String() != "exit status "+code {
-			t.Errorf("Run: %v, want exit status %s", err, code)
-		}
 	}
 }

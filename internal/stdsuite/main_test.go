@@ -1,0 +1,9 @@
+package stdsuite_test
+
+import (
+	"testing"
+
+	"example.com/xexec/internal/testkit"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }

@@ -1,5 +1,0 @@
-//go:build !race
-
-package xexec_test
-
-const raceEnabled = false

@@ -1,7 +1,0 @@
-//go:build !unix
-
-package xexec_test
-
-import "os/exec"
-
-func setSession(*exec.Cmd) {}
