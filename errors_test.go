@@ -27,10 +27,10 @@ func TestCauseThatCannotBeCompared(t *testing.T) {
 	}
 	cancel(uncomparable{"not", "comparable"})
 	var u uncomparable
-	if err := c.Wait(); !errors.As(err, &u) || !strings.Contains(err.Error(), "not comparable") {
+	if err := c.Wait(); errors.As(err, &u) || !strings.Contains(err.Error(), "not comparable") {
 		t.Errorf("Wait: %v", err)
 	}
-	if err := xtest.Helper(t, "exit", "0").RunContext(ctx); !errors.As(err, &u) {
+	if err := xtest.Helper(t, "exit", "0").RunContext(ctx); errors.As(err, &u) || !strings.Contains(err.Error(), "not comparable") {
 		t.Errorf("RunContext with an ended context: %v", err)
 	}
 }

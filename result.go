@@ -19,6 +19,7 @@ type outcome struct {
 	askedFor    *reason // in whose name the command was asked to stop, and was alive
 	killedFor   *reason // in whose name it was killed, and was alive
 	shutdownFor *reason // the same, of a Shutdown
+	shutdownErr error   // what all of them return, once one has
 	delayFor    *reason // in whose name WaitDelay runs
 	graceFor    *reason // in whose name the grace period runs
 	cancelErr   error   // what Wait reports of a Cancel
@@ -30,8 +31,14 @@ type outcome struct {
 	err, cause error // the result, once the run is complete
 }
 
-// Close does nothing. It makes an outcome what os/exec's struct can hold.
-func (o *outcome) Close() error { return nil }
+// Close is called by an os/exec's Wait that a caller uses beside ours. The struct
+// lets go of the outcome then, so the run has to hold it.
+func (o *outcome) Close() error {
+	o.run.mu.Lock()
+	defer o.run.mu.Unlock()
+	o.run.kept = o
+	return nil
+}
 
 // hold makes c hold r's outcome, a new one if there is none. Where the struct
 // cannot, r does. The caller holds r.mu, or nobody else has r yet.

@@ -162,12 +162,12 @@ func (r *run) awaitOutput() {
 // the first Shutdown that had to kill it. The caller holds r.mu.
 func (r *run) shutdownResult() error {
 	o := r.result()
-	if o.shutdownFor != nil && (r.group.tree != nil || !r.exit.known || r.diedOfUs()) {
+	if o.shutdownErr == nil && o.shutdownFor != nil && (r.group.tree != nil || !r.exit.known || r.diedOfUs()) {
 		var how error
 		if r.exit.known {
 			how = r.exitError(o)
 		}
-		return o.shutdownFor.error(how, nil)
+		o.shutdownErr = o.shutdownFor.error(how, nil)
 	}
-	return nil
+	return o.shutdownErr
 }

@@ -464,29 +464,6 @@ func TestProcessTakenFromAWait(t *testing.T) {
 	}
 }
 
-// Two Cmds with one Process cannot both register it.
-func TestOneProcessInTwoPolledWaits(t *testing.T) {
-	testkit.NeedPoller(t)
-	testkit.Deadline(t, testkit.Stuck)
-	c := xtest.StartSleep(t)
-	d := &xexec.Cmd{Process: c.Process}
-	results := make(chan error)
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	go func() { results <- c.WaitContext(ctx) }()
-	testkit.Eventually(t, "it is polled", func() bool { return testkit.PolledWaits() == 1 })
-	go func() { results <- d.WaitContext(ctx) }()
-	testkit.Eventually(t, "the other is not", func() bool { return testkit.PolledWaits() == 1 && testkit.BlockedWaits() == 1 })
-	if err := c.Kill(); err != nil {
-		t.Error(err)
-	}
-	one, other := <-results, <-results
-	if testkit.Killed(one) == testkit.Killed(other) || !errors.Is(errors.Join(one, other), syscall.ECHILD) {
-		t.Errorf("WaitContext: %v and %v, want that it was killed, and ECHILD", one, other)
-	}
-	expectNoPoller(t)
-}
-
 // A descriptor of the poller's is not passed on to a child.
 func TestPollerIsNotInherited(t *testing.T) {
 	testkit.NeedPoller(t)

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -28,31 +30,38 @@ func TestDefaultCancelBesideOsExecsWait(t *testing.T) {
 	}
 }
 
-// What os/exec's Wait has found out, Wait returns.
+// After os/exec's Wait, Wait says that the status is gone, or what it was where
+// nobody had asked for the command here before.
 func TestWaitAfterOsExecsWait(t *testing.T) {
 	testkit.Deadline(t, testkit.Stuck)
-	for name, start := range map[string]func(*xexec.Cmd) error{
-		"started here":       (*xexec.Cmd).Start,
-		"started by os/exec": func(c *xexec.Cmd) error { return c.Std().Start() },
-	} {
-		for _, code := range []string{"0", "3"} {
+	for _, code := range []string{"0", "3"} {
+		for name, prepare := range map[string]func(*xexec.Cmd) error{
+			"wait: no child processes": (*xexec.Cmd).Start, // or waitid:
+			"exec: Wait was already called": func(c *xexec.Cmd) error {
+				defer c.Pid()
+				return c.Std().Start()
+			},
+			"exit status " + code: func(c *xexec.Cmd) error { return c.Std().Start() },
+		} {
 			c := xtest.Helper(t, "exit", code)
 			var out bytes.Buffer
 			c.Stdout = &out
-			if err := start(c); err != nil {
+			if err := prepare(c); err != nil {
 				t.Fatal(err)
 			}
-			c.Pid()
-			want := "<nil>"
-			if err := c.Std().Wait(); err != nil {
-				want = err.Error()
+			c.Std().Wait()
+			got := fmt.Sprint(c.Wait())
+			if got == "<nil>" {
+				got = "exit status 0"
 			}
-			got := "<nil>"
-			if err := c.Wait(); err != nil {
-				got = err.Error()
+			if strings.TrimPrefix(got, "waitid: ") != strings.TrimPrefix(name, "wait: ") && got != name {
+				t.Errorf("Wait: %s, want %s", got, name)
 			}
-			if got != want || c.ProcessState == nil || c.ProcessState.ExitCode() != testkit.Atoi(code) {
-				t.Errorf("%s: Wait %s, os/exec's %s, ProcessState %v", name, got, want, c.ProcessState)
+			if err := c.Kill(); err != os.ErrProcessDone {
+				t.Errorf("Kill: %v", err)
+			}
+			if done, err := c.TryWait(); !done || fmt.Sprint(err) != fmt.Sprint(c.Wait()) {
+				t.Errorf("TryWait: %v, %v", done, err)
 			}
 		}
 	}
