@@ -8,9 +8,8 @@
 //
 // The caller guarantees that nobody of its own has reaped the process when it
 // calls Exited, and that nobody of its own reaps it while a Wait runs. A stranger
-// may do so, with wait4(-1) say: the process has then exited. The caller reaps
-// with a wait that blocks, as the exit may be seen a moment before the status is
-// there.
+// may do so, with wait4(-1) say: the process has then exited. Reap
+// blocks, as the exit may be seen a moment before the status is there.
 //
 // Linux: waitid(2) with WNOWAIT, by the pidfd that os.Process owns. At most
 // maxThreads waits block a thread each, which is the quickest way. All others
@@ -84,6 +83,11 @@ func (p *Process) Wait(cancel <-chan struct{}) (bool, error) {
 	}
 	return p.observer.wait(p, cancel)
 }
+
+// Reap waits for p and takes its status, as os.Process.Wait does. Where that was
+// done before, and p is named by its id only, os.Process.Wait would take the status
+// of whoever has the id now: Reap then says that there is no such child.
+func (p *Process) Reap() (*os.ProcessState, error) { return p.reap() }
 
 // Watch tells of the exit of p, which need not be a child of ours. It closes
 // exited when p has exited, reaped or not. stop ends the watching and must be

@@ -84,5 +84,4 @@ func watch(p *os.Process) (<-chan struct{}, func(), error) {
 	}), nil
 }
 
-// Reap waits for p and takes its status, as os.Process.Wait does.
-func (p *Process) Reap() (*os.ProcessState, error) { return p.OS.Wait() }
+func (p *Process) reap() (*os.ProcessState, error) { return p.OS.Wait() }
