@@ -92,13 +92,14 @@ func (p *Process) Reap() (*os.ProcessState, error) { return p.reap() }
 // Watch tells of the exit of p, which need not be a child of ours. It closes
 // exited when p has exited, reaped or not. stop ends the watching and must be
 // called in any case; it does not block. An error says that p cannot be watched.
-func Watch(p *os.Process) (exited <-chan struct{}, stop func(), err error) { return watch(p) }
-
-// watchedNoMore is what Watch returns for a process that has exited.
-func watchedNoMore() (<-chan struct{}, func(), error) {
-	exited := make(chan struct{})
-	close(exited)
-	return exited, func() {}, nil
+func Watch(p *os.Process) (exited <-chan struct{}, stop func(), err error) {
+	exited, stop, err = watch(p)
+	if err == os.ErrProcessDone {
+		gone := make(chan struct{})
+		close(gone)
+		return gone, func() {}, nil
+	}
+	return exited, stop, err
 }
 
 // An outcome is how a wait has ended that can be called off.

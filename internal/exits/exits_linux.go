@@ -121,12 +121,10 @@ func watch(p *os.Process) (<-chan struct{}, func(), error) {
 	e := withPidfd(p, func(fd int) {
 		pidfd, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
 	})
-	switch {
-	case e == os.ErrProcessDone:
-		return watchedNoMore()
-	case e != nil:
+	if e != nil {
 		return nil, nil, e
-	case err != nil:
+	}
+	if err != nil {
 		return nil, nil, os.NewSyscallError("fcntl", err)
 	}
 	w, err := shared.add(pidfd)
