@@ -22,7 +22,8 @@
 // kqueue and the thread that blocks in it. A look has a kqueue of its own.
 //
 // Windows: the process handle. A wait blocks a thread, and one that can be called
-// off has an event object beside.
+// off has an event object beside. os.Process.Wait releases the process there, so
+// that one which it has reaped is an error and not an exit.
 //
 // Elsewhere nothing can be seen, and every error is errors.ErrUnsupported.
 package exits
