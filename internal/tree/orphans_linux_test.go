@@ -89,7 +89,7 @@ func TestReapOrphans(t *testing.T) {
 				c.SysProcAttr = attr
 				launch(t, c, false).end(t)
 			}
-			for range 20 {
+			for range 10 {
 				run()
 			}
 			if z := waitAny(); z != nil {
@@ -98,7 +98,7 @@ func TestReapOrphans(t *testing.T) {
 			var all sync.WaitGroup
 			for range 8 {
 				all.Go(func() {
-					for range 10 {
+					for range 5 {
 						run()
 					}
 				})
@@ -185,6 +185,23 @@ func TestOwnChildrenAreNotReaped(t *testing.T) {
 			}
 		})
 	})
+}
+
+// The leader is never taken for an orphan, though the first thread has forked it, and
+// there is no pidfd.
+func TestLeaderIsNoOrphan(t *testing.T) {
+	if !alone(t, nil, deny(unix.ENOSYS, unix.SYS_PIDFD_OPEN)) {
+		return
+	}
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	var r *run
+	onThread(true, func() { r = launch(t, sh("sleep 60 & exit 0"), false) })
+	r.end(t)
+	if z := waitAny(); z != nil {
+		t.Error("zombies:", z)
+	}
 }
 
 // onThread calls f on the first thread of the process, or on another.
