@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"syscall"
@@ -25,17 +26,18 @@ type starting struct {
 	own, bound context.Context // CommandContext's, StartContext's, or nil
 	cancel     canceler
 	settings   settings
+	open       func(io.Reader, io.Writer, io.Writer) (*stdio.Streams, error)
 	streams    *stdio.Streams
 	launch     *tree.Launch // nil if the process needs none
 }
 
-// start is Start, and StartContext if bound is not nil. Output's stderr is for its
-// ExitError.
-func (c *Cmd) start(bound context.Context, stderr *stdio.PrefixSuffix) error {
+// start is Start, and StartContext if bound is not nil. If here is true, the caller
+// is to call copyHere.
+func (c *Cmd) start(bound context.Context, here bool) (*run, error) {
 	s := stateOf(c)
 	settings, ok := s.claim(c)
 	if !ok {
-		return errAlreadyStarted
+		return nil, errAlreadyStarted
 	}
 	b := &starting{
 		cmd:      oscmd.Copy(c.Std()),
@@ -43,6 +45,10 @@ func (c *Cmd) start(bound context.Context, stderr *stdio.PrefixSuffix) error {
 		bound:    bound,
 		cancel:   cancelerOf(c),
 		settings: settings,
+		open:     stdio.Open,
+	}
+	if here {
+		b.open = stdio.OpenHere
 	}
 	child, parent := oscmd.Pipes(c.Std())
 	var p *os.Process
@@ -58,12 +64,13 @@ func (c *Cmd) start(bound context.Context, stderr *stdio.PrefixSuffix) error {
 		}
 	}()
 	delay := c.WaitDelay
+	stderr, _ := c.Stderr.(*stdio.PrefixSuffix) // Output has set it
 	p, err := b.start()
 	if err != nil {
 		if c.Err == nil {
 			c.Err = b.cmd.Err // "exec: no command", which String shows
 		}
-		return err
+		return nil, err
 	}
 	r := newRun(c, p, b.launch, settings)
 	r.ours, r.bound, r.delay = true, bound != nil, delay
@@ -71,7 +78,7 @@ func (c *Cmd) start(bound context.Context, stderr *stdio.PrefixSuffix) error {
 	s.started(c, r)
 	r.streams.Copy(r.copyEnded)
 	b.register(r)
-	return nil
+	return r, nil
 }
 
 func newRun(c *Cmd, p *os.Process, launch *tree.Launch, settings settings) *run {
@@ -133,7 +140,7 @@ func (b *starting) start() (p *os.Process, err error) {
 			}
 		}()
 	}
-	b.streams, err = stdio.Open(b.cmd.Stdin, b.cmd.Stdout, b.cmd.Stderr)
+	b.streams, err = b.open(b.cmd.Stdin, b.cmd.Stdout, b.cmd.Stderr)
 	if err != nil {
 		return nil, err
 	}
