@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -43,6 +44,9 @@ func TestMemberIsKept(t *testing.T) {
 			}
 		})
 		// The other one is known from the same look. (To name him takes a descriptor.)
+		if o := r.members.others; p.Pid == a && !slices.Contains(o, b) {
+			t.Errorf("also seen: %v, not %d", o, b)
+		}
 		syscall.Kill(p.Pid, syscall.SIGKILL)
 		eventually(t, "it is dead", func() bool { return !isAlive(p.Pid) })
 		first := p.Pid
@@ -115,7 +119,7 @@ func init() {
 			fmt.Println(err)
 		}
 		fmt.Println("left")
-		select {}
+		time.Sleep(time.Minute)
 	}
 }
 
