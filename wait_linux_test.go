@@ -87,6 +87,7 @@ func rawHasExited(pid int) (exited, ours bool) {
 // A child that stops for its tracer, us, has not exited: it can be killed. Wait
 // returns then, as under os/exec, which after that knows no process any more.
 func TestTracedByUs(t *testing.T) {
+	testkit.NeedOwnProc(t)
 	testkit.Deadline(t, testkit.Stuck)
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -305,6 +306,7 @@ func TestPolledAgain(t *testing.T) {
 // The first waits block, and those beyond use the poller, where they stay until
 // their own child exits.
 func TestWaitsBeyondTheFirstArePolled(t *testing.T) {
+	testkit.NeedDescriptors(t, 150)
 	testkit.NeedPoller(t)
 	testkit.Deadline(t, testkit.Stuck)
 	const n, most = 100, 64
@@ -489,6 +491,7 @@ func TestOneProcessInTwoPolledWaits(t *testing.T) {
 
 // A descriptor of the poller's is not passed on to a child.
 func TestPollerIsNotInherited(t *testing.T) {
+	testkit.NeedOwnProc(t)
 	testkit.NeedPoller(t)
 	testkit.Deadline(t, testkit.Stuck)
 	c := xtest.StartSleep(t)
@@ -661,6 +664,7 @@ func TestTryWaitSeesTheExitUnderAWait(t *testing.T) {
 }
 
 func TestNothingIsReapedWhileNobodyWaits(t *testing.T) {
+	testkit.NeedOwnProc(t)
 	testkit.Deadline(t, testkit.Stuck)
 	ctx, cancel := context.WithCancel(t.Context())
 	c := xexec.CommandContext(ctx, "/bin/sh", "-c", "read x")

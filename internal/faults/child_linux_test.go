@@ -105,6 +105,7 @@ func TestTooManyOpenFilesAtEveryStep(t *testing.T) {
 
 // A child that is stopped can be waited for and signalled as any other.
 func TestStoppedChild(t *testing.T) {
+	testkit.NeedOwnProc(t)
 	xtest.ExpectClean(t)
 	c, finish := xtest.StartServing(t, "7")
 	if err := c.Signal(syscall.SIGSTOP); err != nil {
@@ -157,6 +158,7 @@ func helperTracer(args []string) int {
 // The exit of a traced child is hidden from its parent until the tracer has
 // seen it. Nothing hangs but Wait, and that only until then.
 func TestTracedChild(t *testing.T) {
+	testkit.NeedOwnProc(t)
 	xtest.ExpectClean(t)
 	c, _ := xtest.StartServing(t, "7")
 	tracer := xtest.Helper(t, "tracer", fmt.Sprint(c.Pid()))
