@@ -5,7 +5,7 @@
 //
 // All tests of a package in a sandbox, here the root's without pidfds:
 //
-//	go test -c -o /tmp/xexec.test . && /tmp/xexec.test xexec-test-helper sandbox pidfd -test.v
+//	go test -c -o xexec.test . && ./xexec.test xexec-test-helper sandbox pidfd -test.v
 //
 // .ci/modes does so for all packages. With XEXEC_TEST_LONG=1 the tests here do
 // it, too.
