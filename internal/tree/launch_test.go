@@ -25,6 +25,17 @@ func start(l *Launch, c *exec.Cmd, canceled ...<-chan struct{}) error {
 	return err
 }
 
+func self() string {
+	if _, err := os.Stat("/proc/self/exe"); err == nil {
+		return "/proc/self/exe" // which another user can execute, too
+	}
+	path, err := os.Executable()
+	if err != nil {
+		panic(err)
+	}
+	return path
+}
+
 // Prepare changes a copy, and the process is what the caller asked for.
 func TestPrepareLeavesSysProcAttrAlone(t *testing.T) {
 	for _, whole := range []bool{false, true} {
@@ -55,12 +66,8 @@ func TestMissingDir(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, dir := range []string{missing, filepath.Join(missing, "deeper"), file, filepath.Join(file, "deeper")} {
-		for _, program := range []string{program, missing} {
+		for _, program := range []string{self(), missing} {
 			for _, given := range []*syscall.SysProcAttr{nil, {}} {
 				std := exec.Command(program)
 				std.Dir, std.SysProcAttr = dir, given
@@ -94,11 +101,7 @@ func TestLaunchHoldsNoSysProcAttr(t *testing.T) {
 		t.Skip(err)
 	}
 	p := weak.Make(attr)
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := exec.Command(program, "-test.run=^$")
+	c := exec.Command(self(), "-test.run=^$")
 	if err := start(l, c); err != nil {
 		t.Fatal(err)
 	}

@@ -40,17 +40,6 @@ func TestMain(m *testing.M) {
 	os.Exit(serveFirst(code))
 }
 
-func self() string {
-	if _, err := os.Stat("/proc/self/exe"); err == nil {
-		return "/proc/self/exe" // which another user can execute, too
-	}
-	path, err := os.Executable()
-	if err != nil {
-		panic(err)
-	}
-	return path
-}
-
 func helper(name string) *exec.Cmd {
 	c := exec.Command(self())
 	c.Env = append(os.Environ(), helperEnv+"="+name)
