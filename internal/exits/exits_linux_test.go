@@ -13,6 +13,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -122,6 +123,33 @@ func TestWaitsLeaveNoDescriptor(t *testing.T) {
 			t.Errorf("%d descriptors, %d before", n, before)
 		}
 	}
+}
+
+// The poller sleeps while nothing exits.
+func TestPollerSleeps(t *testing.T) {
+	needWatch(t)
+	testkit.Deadline(t, testkit.Stuck)
+	_, stop, err := Watch(startChild(t).Process)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	const window = 200 * time.Millisecond
+	before := cpuTime(t)
+	time.Sleep(window)
+	if used := cpuTime(t) - before; used > window/4 {
+		t.Errorf("in %v it uses %v of processor time", window, used)
+	}
+}
+
+// cpuTime returns the processor time that this process has used.
+func cpuTime(t testing.TB) time.Duration {
+	t.Helper()
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
 // What others do with the os.Process while a wait has its descriptor does not make
