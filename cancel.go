@@ -36,7 +36,15 @@ var cancels = oscmd.CancelsOf(defaultCancel(nil), (*Cmd)(nil).Kill, (*Cmd)(nil).
 // A canceler is what the end of a context does to a command.
 type canceler struct {
 	kind oscmd.Cancel
-	call func() error // the caller's Cancel
+	call func() error // the caller's own Cancel; any other would hold the Cmd
+}
+
+func cancelerOf(c *Cmd) canceler {
+	kind := cancels.Of(c.Std())
+	if kind == oscmd.OtherCancel {
+		return canceler{kind, c.Cancel}
+	}
+	return canceler{kind: kind}
 }
 
 // watch lets the end of ctx do what with says. It calls methods of ctx, so the

@@ -66,10 +66,6 @@ func (e *contextError) Unwrap() error { return e.how }
 // ErrOutputLimit is in the error of a command that has written too much.
 var ErrOutputLimit = errors.New("xexec: output limit exceeded")
 
-// OutputLimit returns the error of a command that was killed because it had written
-// too much, and has ended so.
-func OutputLimit(how error) error { return &outputLimitError{how} }
-
 type outputLimitError struct{ how error }
 
 func (e *outputLimitError) Error() string {
