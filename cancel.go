@@ -54,7 +54,7 @@ func defaultCancel(c *Cmd) func() error {
 			return errNotStarted
 		}
 		var why *cause.Reason
-		if ctx := oscmd.Context(c.Std()); ctx != nil && ctx.Err() != nil {
+		if ctx := oscmd.Context(c.Std()); cause.Ended(ctx) {
 			why = cause.Of(ctx)
 		}
 		r.mu.Lock()
@@ -91,7 +91,7 @@ func (r *run) register(ctx context.Context, with canceler) {
 		return
 	}
 	reg := new(registration)
-	reg.stop = context.AfterFunc(ctx, func() {
+	reg.stop = cause.AfterFunc(ctx, func() {
 		r.contextEnded(cause.Of(ctx), with)
 		runtime.KeepAlive(reg)
 	})

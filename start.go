@@ -1,7 +1,6 @@
 package xexec
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -108,15 +107,11 @@ func (b *starting) start() (p *os.Process, err error) {
 	if b.cmd.Err != nil || b.cmd.Path == "" || b.cmd.Cancel != nil && b.own == nil && b.bound == nil {
 		return nil, b.cmd.Start() // says what is wrong
 	}
-	if b.own != nil {
-		select {
-		case <-b.own.Done():
-			return nil, cmp.Or(b.own.Err(), context.Canceled)
-		default:
-		}
+	if cause.Ended(b.own) {
+		return nil, cause.Of(b.own).Err
 	}
 	b.cmd.Cancel, b.cmd.WaitDelay = nil, 0
-	if b.bound != nil && b.bound.Err() != nil {
+	if cause.Ended(b.bound) {
 		return nil, b.ended()
 	}
 	if err := b.settings.check(); err != nil {
@@ -192,10 +187,10 @@ func (b *starting) startCopy(attr *syscall.SysProcAttr) (*os.Process, error) {
 
 // ended is the error of a Start that the end of a context has prevented.
 func (b *starting) ended() error {
-	if b.bound != nil && b.bound.Err() != nil {
+	if cause.Ended(b.bound) {
 		return cause.Of(b.bound).Error(nil, nil)
 	}
-	return b.own.Err()
+	return cause.Of(b.own).Err
 }
 
 // pause waits for d. It returns false if a context ends before that.

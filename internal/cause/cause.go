@@ -8,6 +8,7 @@
 package cause
 
 import (
+	"cmp"
 	"context"
 	"errors"
 )
@@ -18,9 +19,52 @@ type Reason struct {
 	Cause error // of the context
 }
 
-// Of returns the reason that ctx is, which has ended.
+// Of returns the reason that ctx is, which has ended. One of a caller's own that has
+// no error then is canceled.
 func Of(ctx context.Context) *Reason {
-	return &Reason{ctx.Err(), context.Cause(ctx)}
+	err := erring{ctx}.Err()
+	return &Reason{err, cmp.Or(context.Cause(ctx), err)}
+}
+
+// Ended reports whether ctx, which may be nil, has ended.
+func Ended(ctx context.Context) bool {
+	if ctx == nil {
+		return false
+	}
+	select {
+	case <-ctx.Done():
+		return true
+	default:
+		return false
+	}
+}
+
+// AfterFunc is context.AfterFunc, also for a ctx that has no error when it has ended,
+// for which that panics.
+func AfterFunc(ctx context.Context, f func()) (stop func() bool) {
+	if own, ok := ctx.(afterFuncer); ok {
+		return context.AfterFunc(struct {
+			erring
+			afterFuncer
+		}{erring{ctx}, own}, f)
+	}
+	return context.AfterFunc(erring{ctx}, f)
+}
+
+// An afterFuncer needs no goroutine to tell of its end.
+type afterFuncer interface {
+	AfterFunc(func()) func() bool
+}
+
+// An erring has an error when it has ended.
+type erring struct{ context.Context }
+
+func (c erring) Err() error {
+	err := c.Context.Err()
+	if err == nil && Ended(c) {
+		return context.Canceled
+	}
+	return err
 }
 
 // Error returns the error that names r, and how the command has ended. Also is
