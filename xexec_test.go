@@ -202,7 +202,7 @@ func TestAssignedOverIsWhatItIs(t *testing.T) {
 		"RunContext":    func(c *xexec.Cmd) error { return c.RunContext(t.Context()) },
 		"Done":          func(c *xexec.Cmd) error { done := c.Done(); c.Start(); <-done; return c.Wait() },
 		"by os/exec":    func(c *xexec.Cmd) error { c.Std().Start(); return c.Wait() },
-		"while it runs": func(c *xexec.Cmd) error { d := xtest.Helper(t, "exit", "0"); d.Start(); *c = *d; return c.Wait() },
+		"by assignment": func(c *xexec.Cmd) error { d := xtest.Helper(t, "exit", "0"); d.Start(); *c = *d; return c.Wait() },
 	}
 	for was, before := range before {
 		for is, after := range after {
@@ -214,6 +214,9 @@ func TestAssignedOverIsWhatItIs(t *testing.T) {
 				t.Errorf("%s: no ProcessState", was)
 			}
 			*c = *xtest.Helper(t, "exit", "0")
+			if was == "failed by os/exec" {
+				c.Pid() // nothing else tells it from a Start of os/exec's that was not over
+			}
 			if err := after(c); err != nil || !c.ProcessState.Success() {
 				t.Errorf("%s, then %s: %v", was, is, err)
 			}
