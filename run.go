@@ -131,7 +131,8 @@ func (r *run) advance() (phase, <-chan struct{}) {
 	}
 	if r.phase == gone && r.ending.holding == 0 && r.child.Reap() {
 		r.reach(reaped)
-		if c := r.cmd.Value(); c != nil && c.ProcessState == nil {
+		// The struct may have been moved, and its place be another command's.
+		if c := r.cmd.Value(); c != nil && c.Process == r.child.OS() && c.ProcessState == nil {
 			c.ProcessState, _, _ = r.child.Status()
 		}
 	}
