@@ -145,11 +145,16 @@ func (s *Streams) handOver(streams []hereStream) {
 	}
 }
 
-// cutHere makes CopyHere return. The caller holds mu.
-func (s *Streams) cutHere() {
-	if s.here.wake != 0 {
+// cutHere makes CopyHere return, and what it has not come to go to goroutines. It
+// returns that, once Copy has been called. The caller holds mu.
+func (s *Streams) cutHere() (idle []hereStream) {
+	switch {
+	case s.here.wake != 0:
 		unix.Write(s.here.wake, []byte{7: 1})
+	case s.ended != nil:
+		idle, s.here.streams = s.here.streams, nil
 	}
+	return idle
 }
 
 // abortHere closes the pipes.

@@ -162,6 +162,7 @@ func TestCloseWhileDescriptorIsUsedAfterEnd(t *testing.T) {
 		r.End().Close()
 		read := make(chan error)
 		go func() { _, err := r.Read(make([]byte, 1)); read <- err }()
+		inKernel(t) // here: until it waits for the one who uses the descriptor
 		within(t, "Close", func() {
 			if err := r.Close(); err != nil {
 				t.Error(err)

@@ -268,10 +268,13 @@ func (s *Streams) Copy(ended func(error)) {
 	s.mu.Lock()
 	copiers := s.copiers
 	s.copiers, s.ended = nil, ended
+	var idle []hereStream
 	if s.cut.Load() {
 		s.startGrace()
+		idle = s.cutHere()
 	}
 	s.mu.Unlock()
+	s.handOver(idle)
 	for _, c := range copiers {
 		go s.run(c)
 	}
@@ -316,14 +319,15 @@ func (s *Streams) Cut() {
 		return
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	for _, e := range s.ends {
 		interrupt(e.File, e.over)
 	}
-	s.cutHere()
+	idle := s.cutHere()
 	if s.ended != nil {
 		s.startGrace()
 	}
+	s.mu.Unlock()
+	s.handOver(idle)
 }
 
 // startGrace starts the time that Stdin has after Cut. The caller holds mu.
