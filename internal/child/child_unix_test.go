@@ -95,12 +95,14 @@ func readLine(t *testing.T, r io.Reader) string {
 }
 
 func TestSignalsEndWithTheExit(t *testing.T) {
-	l, out := start(t, false, "echo; read x; exit 3")
+	l, out := start(t, false, "trap 'exit 3' USR1; echo; while :; do sleep 0.01; done")
 	readLine(t, out)
-	if err := l.do(func() error { return l.Send(syscall.Signal(0)) }); err != nil {
-		t.Error(err)
+	for _, sig := range []syscall.Signal{0, syscall.SIGUSR1} {
+		if err := l.do(func() error { return l.Send(sig) }); err != nil {
+			t.Error(sig, err)
+		}
 	}
-	state, err := l.end(t, false) // its Stdin is the null device
+	state, err := l.end(t, false)
 	if state.ExitCode() != 3 || err != nil {
 		t.Error(state, err)
 	}
