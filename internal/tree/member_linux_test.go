@@ -241,7 +241,7 @@ func TestMemberWithAnothersProc(t *testing.T) {
 	if !alone(t, &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID}) {
 		return
 	}
-	c := sh("sleep 60 & echo $!; read x")
+	c := sh("for i in 1 2 3 4 5 6 7 8 9 10; do sleep 60 & done; echo $!; read x")
 	c.SysProcAttr = plainGroup(t)
 	r := launch(t, c, false)
 	pid := r.pidLine(t)
