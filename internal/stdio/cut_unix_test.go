@@ -103,6 +103,33 @@ func TestCutKeepsWhatIsInThePipe(t *testing.T) {
 	})
 }
 
+// A cut that comes before Copy, or before CopyHere, is not lost.
+func TestCutComesFirst(t *testing.T) {
+	bothWays(t, func(t *testing.T, w way) {
+		for _, first := range []bool{true, false} {
+			var out bytes.Buffer
+			s, err := w.open(zeros{}, &out, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if first {
+				s.Cut()
+			}
+			ended := make(chan error, 10)
+			c := play(t, s, func(err error) { ended <- err })
+			if !first {
+				s.Cut()
+				s.CopyHere(never(t)) // has nothing to do
+			}
+			over(t, s, ended)
+			if !s.Copied() {
+				t.Error("a goroutine is left")
+			}
+			checkClosed(t, c.out)
+		}
+	})
+}
+
 func inPipe(t *testing.T, f *os.File) int32 {
 	var n int32
 	if _, _, err := syscall.Syscall(syscall.SYS_IOCTL, f.Fd(), stdio.FIONREAD, uintptr(unsafe.Pointer(&n))); err != 0 {

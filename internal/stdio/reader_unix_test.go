@@ -178,6 +178,33 @@ func TestCloseWhileDescriptorIsUsedAfterEnd(t *testing.T) {
 	checkClosed(t, w)
 }
 
+// The reader of a command that could not be started finds it closed, and whoever is in
+// the descriptor holds up nobody.
+func TestAbortEnd(t *testing.T) {
+	for _, used := range []bool{false, true} {
+		r, w := newPipe(t)
+		release := make(chan struct{})
+		if used {
+			conn, err := r.SyscallConn()
+			if err != nil {
+				t.Fatal(err)
+			}
+			entered := make(chan struct{})
+			go conn.Control(func(uintptr) { close(entered); <-release })
+			wait(t, "Control", entered)
+		}
+		read := blockedRead(t, r, w)
+		within(t, "AbortEnd", func() { stdio.AbortEnd(r.End()) })
+		if err := wait(t, "Read", read); !isClosed(err) {
+			t.Errorf("Read: %v", err)
+		}
+		if err := r.Close(); !isClosed(err) {
+			t.Errorf("Close: %v", err)
+		}
+		close(release)
+	}
+}
+
 // No deadline of the user's keeps a Read waiting after the end.
 func TestDeadlinesBesideEnd(t *testing.T) {
 	r, w := newPipe(t)

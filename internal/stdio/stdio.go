@@ -4,8 +4,9 @@
 // It promises that what a command has written is not lost when the command is over,
 // that no call here blocks on account of a user of a pipe, except the copying itself,
 // and that nobody else's code is called with a lock held. Its caller guarantees that
-// each Streams gets Started and Copy, or Abort, and that a Reader's End is closed when
-// the command is over.
+// each Streams gets Started and Copy (and CopyHere, after OpenHere), or Abort, and that
+// a Reader's End is closed when the command is over. Cut, Over, CloseEnd and an End's
+// Close may be called with the caller's locks held: they call nobody.
 //
 //   - Unix: pipes are in the runtime's poller. What ends a read or write is a deadline
 //     in the past. How much is in a pipe FIONREAD tells.
@@ -38,16 +39,16 @@ type Streams struct {
 
 	atCaller bool // CopyHere will be called
 
-	cut atomic.Bool
+	cut atomic.Bool // set by Cut
 
 	// mu guards what follows.
 	mu        sync.Mutex
-	here      here
-	copiers   []*copier // until Copy
-	ends      []end     // for Cut
-	running   int       // copiers that are not over
-	outputs   int       // those of Stdout and Stderr
-	ended     func(error)
+	here      here        // what CopyHere copies
+	copiers   []*copier   // what Copy starts
+	ends      []end       // for Cut
+	running   int         // streams that are not over
+	outputs   int         // those of Stdout and Stderr
+	ended     func(error) // from Copy until all is over
 	grace     *time.Timer // after Cut, for Stdin
 	graceOver bool
 }
