@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"os"
 	"time"
-	"weak"
 
 	"example.com/xexec/internal/cause"
+	"example.com/xexec/internal/tree"
 )
 
 // Whoever wants to end a command, a caller, a context, a timer, a Shutdown, the
@@ -15,7 +15,7 @@ import (
 
 // An ending is what was done to end a run. It is guarded by run.mu.
 type ending struct {
-	registered []weak.Pointer[registration] // with contexts
+	watches []cause.Watch // of contexts
 
 	calling   int  // Cancels of the caller's that run
 	holding   int  // those of them that were called while the process was alive: it stays unreaped
@@ -63,7 +63,7 @@ func (r *run) ask(why *cause.Reason) error {
 	if o := r.result(); o.askedFor == nil {
 		o.askedFor = why
 	}
-	if !r.ours && r.child.Tree() != nil {
+	if !r.ours && r.child.Kind() != tree.None {
 		r.armDelay(nil) // os/exec's WaitDelay does not reach the rest
 	}
 	return nil

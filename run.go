@@ -21,12 +21,12 @@ package xexec
 // No code of a caller's runs under any of them: no method of a context, no Reader
 // or Writer, no Cancel, and no Close that may block.
 //
-// Words: the child is the process and its tree, of which the process is the leader;
-// exited is "seen to have exited", reaped is "its status was taken", gone is "nobody
-// of it is left". Own is the context that CommandContext was given, bound the one of
-// StartContext. To ask is to send the stop signal, to end is to kill on somebody's
-// behalf, to cut is to end the copying while a pipe is still open. A run is ours if
-// our Start has started it, or adopted if somebody else has.
+// Words: the child is the process and its tree, of which the process is the leader.
+// Exited is "seen to have exited", reaped is "its status was taken", gone is "nobody
+// of it is left". Own is CommandContext's context, bound is StartContext's. To ask is
+// to send the stop signal, to end is to kill on somebody's behalf, to cut is to end
+// the copying while a pipe is still open. A run is ours if our Start has started it,
+// and adopted if somebody else has.
 //
 // Read on in start.go (how it begins), end.go (who ends it), cancel.go (contexts),
 // result.go (what Wait returns), state.go (how a Cmd finds its run).
@@ -40,8 +40,11 @@ import (
 	"time"
 	"weak"
 
+	"example.com/xexec/internal/cause"
 	"example.com/xexec/internal/child"
+	"example.com/xexec/internal/oscmd"
 	"example.com/xexec/internal/stdio"
+	"example.com/xexec/internal/tree"
 )
 
 // A phase is how far a run has come.
@@ -123,7 +126,7 @@ func (r *run) advance() (phase, <-chan struct{}) {
 	defer r.unlock()
 	if r.phase == running && r.child.Gone(r.patient()) {
 		r.reach(gone)
-		if r.child.Tree() != nil {
+		if r.child.Kind() != tree.None {
 			r.cut() // nobody is left to write, whoever holds the pipes
 		}
 	}
@@ -152,15 +155,13 @@ func (r *run) reach(p phase) {
 // unlock unlocks r.mu, and then lets go of the contexts that cannot end r any more,
 // which calls methods of theirs.
 func (r *run) unlock() {
-	var stops []weak.Pointer[registration]
+	var watches []cause.Watch
 	if r.phase >= reaped {
-		stops, r.ending.registered = r.ending.registered, nil
+		watches, r.ending.watches = r.ending.watches, nil
 	}
 	r.mu.Unlock()
-	for _, s := range stops {
-		if s := s.Value(); s != nil {
-			s.stop()
-		}
+	for _, w := range watches {
+		w.Stop()
 	}
 }
 
@@ -214,6 +215,11 @@ func (r *run) waitStd() (*os.ProcessState, error) {
 	}
 	err := std.Wait()
 	return std.ProcessState, err
+}
+
+func (r *run) waitMayBlock() bool {
+	c := r.cmd.Value()
+	return c == nil || oscmd.WaitMayBlock(c.Std())
 }
 
 // stdReaped notes the result of os/exec's Wait, which has let go of the outcome.

@@ -2,20 +2,16 @@ package xexec
 
 import (
 	"os"
-	"runtime"
 	"sync"
 	"time"
-	"weak"
 
+	"example.com/xexec/internal/beside"
 	"example.com/xexec/internal/oscmd"
 )
 
-// A state is what a Cmd has no room for. There is at most one for each Cmd,
-// made when a method first needs it and dropped when the Cmd is collected.
-//
-// Nothing that the map leads to holds the Cmd, or else it would stay for ever: no
-// context, no error and no writer of the caller's. What a run knows of those is
-// in its outcome, which the Cmd itself holds.
+// A state is what a Cmd has no room for. It must not lead to the Cmd, which would
+// then stay for ever, so it leads to no context, error or writer of the caller's:
+// what a run knows of those is in its outcome, which the Cmd itself holds.
 type state struct {
 	// mu guards what follows, and Cmd.Process and the pipes that os/exec's struct
 	// lists against Start: that writes them with mu held. run.mu may be taken after it.
@@ -38,27 +34,14 @@ type settings struct {
 	outputLimit      int
 }
 
-// states maps weak.Pointer[Cmd] to *state. Only this file touches it.
-//
-// The key is the Cmd's identity for as long as the Cmd lives and is never equal
-// to that of a later Cmd at the same address.
-var states sync.Map
+// states is what the Cmds have. Only stateOf touches it.
+var states beside.Map[Cmd, state]
 
 // stateOf returns c's state. Like a method of os/exec's, it panics for a nil c.
 func stateOf(c *Cmd) *state {
 	_ = &c.Path
-	key := weak.Make(c)
-	if s, ok := states.Load(key); ok {
-		return s.(*state)
-	}
-	s, loaded := states.LoadOrStore(key, new(state))
-	if !loaded {
-		runtime.AddCleanup(c, dropState, key)
-	}
-	return s.(*state)
+	return states.Of(c)
 }
-
-func dropState(key weak.Pointer[Cmd]) { states.Delete(key) }
 
 // current returns the run of c's process, or nil if there is none.
 func current(c *Cmd) *run {
@@ -112,8 +95,7 @@ func heldRun(c *Cmd) *run {
 	return nil
 }
 
-// set changes the settings. Like a field's, a change has no effect on a command
-// that was started.
+// set changes the settings. That has no effect on a command that was started.
 func (c *Cmd) set(f func(*settings)) {
 	s := stateOf(c)
 	s.mu.Lock()
@@ -145,8 +127,8 @@ func (s *state) started(c *Cmd, r *run) {
 	s.serveDone(c)
 }
 
-// serveDone makes a Done that came before the start that of the run. The caller
-// holds s.mu, and nobody else has the run yet.
+// serveDone makes a Done that came before the start that of the run, which nobody
+// else has yet. The caller holds s.mu.
 func (s *state) serveDone(c *Cmd) {
 	if s.done != nil && !s.failed {
 		s.run.done = s.done

@@ -26,47 +26,6 @@ func Of(ctx context.Context) *Reason {
 	return &Reason{err, cmp.Or(context.Cause(ctx), err)}
 }
 
-// Ended reports whether ctx, which may be nil, has ended.
-func Ended(ctx context.Context) bool {
-	if ctx == nil {
-		return false
-	}
-	select {
-	case <-ctx.Done():
-		return true
-	default:
-		return false
-	}
-}
-
-// AfterFunc is context.AfterFunc, also for a ctx that has no error when it has ended,
-// for which that panics.
-func AfterFunc(ctx context.Context, f func()) (stop func() bool) {
-	if own, ok := ctx.(afterFuncer); ok {
-		return context.AfterFunc(struct {
-			erring
-			afterFuncer
-		}{erring{ctx}, own}, f)
-	}
-	return context.AfterFunc(erring{ctx}, f)
-}
-
-// An afterFuncer needs no goroutine to tell of its end.
-type afterFuncer interface {
-	AfterFunc(func()) func() bool
-}
-
-// An erring has an error when it has ended.
-type erring struct{ context.Context }
-
-func (c erring) Err() error {
-	err := c.Context.Err()
-	if err == nil && Ended(c) {
-		return context.Canceled
-	}
-	return err
-}
-
 // Error returns the error that names r, and how the command has ended. Also is
 // another error that errors.Is is to find, what a Cancel has returned. It is plain
 // r.Err if there is nothing else to say.
@@ -109,10 +68,6 @@ func (e *contextError) Unwrap() error { return e.how }
 
 // ErrOutputLimit is in the error of a command that has written too much.
 var ErrOutputLimit = errors.New("xexec: output limit exceeded")
-
-// OutputLimit returns the error of a command that was killed because it had written
-// too much, and has ended so.
-func OutputLimit(how error) error { return &outputLimitError{how} }
 
 type outputLimitError struct{ how error }
 

@@ -17,6 +17,7 @@ package child
 import (
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"example.com/xexec/internal/exits"
@@ -47,23 +48,28 @@ type Child struct {
 	ended bool // a kill on somebody's behalf has reached a live process
 }
 
-// New returns the Child for a process that was just started, with launch if it
-// needed one. The lock is the caller's.
-func New(p *os.Process, launch *tree.Launch, leads bool, lock sync.Locker, changed func()) *Child {
-	c := &Child{proc: exits.Of(p), lock: lock, changed: changed, launch: launch, leads: leads}
+// New returns the Child for a process that Start has started with attr. The lock is
+// the caller's.
+func New(s *Started, attr *syscall.SysProcAttr, lock sync.Locker, changed func()) *Child {
+	c := &Child{proc: exits.Of(s.OS), lock: lock, changed: changed, launch: s.launch, leads: tree.LeadsGroup(attr)}
 	c.status.wait = c.proc.Reap
-	if launch != nil {
-		c.tree = launch.Tree()
+	if s.launch != nil {
+		c.tree = s.launch.Tree()
 	}
 	return c
 }
 
-// Adopt makes c, which is new, the Child of a process that os/exec has started,
-// with the tree that it leads or none. Wait is os/exec's, which mayBlock says is
-// not to be waited for; reaped is called with what it returns.
-func (c *Child) Adopt(t *tree.Tree, wait func() (*os.ProcessState, error), mayBlock func() bool, reaped func(*os.ProcessState, error)) {
-	c.tree = t
+// Adopt returns the Child for a process that os/exec has started with attr, with
+// the tree that it leads if it is to have one. Wait is os/exec's, which mayBlock
+// says is not to be waited for; reaped is called with what it returns.
+func Adopt(p *os.Process, attr *syscall.SysProcAttr, wholeTree bool, lock sync.Locker, changed func(),
+	wait func() (*os.ProcessState, error), mayBlock func() bool, reaped func(*os.ProcessState, error)) *Child {
+	c := New(&Started{OS: p}, attr, lock, changed)
+	if wholeTree {
+		c.tree = tree.Adopt(p, attr)
+	}
 	c.status.wait, c.status.mayBlock, c.status.reaped = wait, mayBlock, reaped
+	return c
 }
 
 // OS returns the process.
@@ -72,8 +78,13 @@ func (c *Child) OS() *os.Process { return c.proc.OS }
 // Pid returns its id, also after os.Process.Release. It needs no lock.
 func (c *Child) Pid() int { return c.proc.Pid() }
 
-// Tree returns the tree, or nil. It needs no lock.
-func (c *Child) Tree() *tree.Tree { return c.tree }
+// Kind returns what holds the tree together. It needs no lock.
+func (c *Child) Kind() tree.Kind {
+	if c.tree == nil {
+		return tree.None
+	}
+	return c.tree.Kind()
+}
 
 // Watch waits for the leader's exit or, after that, for a change in the rest of
 // its tree, and notes what it has seen. It returns false if cancel was closed
@@ -101,6 +112,11 @@ func (c *Child) Watch(changed, cancel <-chan struct{}) bool {
 	c.note(exited, err)
 	return exited || err != nil
 }
+
+// Here calls f with a descriptor that can be read once the leader has exited, on a
+// thread that f may block; with -1 if there is none, or enough threads are blocked.
+// The caller does not hold the lock.
+func (c *Child) Here(f func(exited int)) { c.proc.Here(f) }
 
 // linger waits until something may have changed in a tree that has outlived its
 // leader. It waits for the exit of one member. The pauses are for members that

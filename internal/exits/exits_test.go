@@ -41,8 +41,6 @@ func TestExited(t *testing.T) {
 		expect(t, "Exited", exited, err, true)
 	}
 	c.expectStatus(t)
-	exited, err = p.Exited()
-	expect(t, "Exited after os.Process.Wait", exited, err, true)
 }
 
 // looks are the ways to see whether p has exited.
@@ -249,6 +247,9 @@ func TestReleased(t *testing.T) {
 
 // A process that os.Process.Wait has reaped has exited.
 func TestReaped(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("os.Process.Wait releases the process")
+	}
 	needWatch(t)
 	testkit.Deadline(t, testkit.Stuck)
 	c := startChild(t)
