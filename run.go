@@ -44,7 +44,6 @@ import (
 	"example.com/xexec/internal/child"
 	"example.com/xexec/internal/oscmd"
 	"example.com/xexec/internal/stdio"
-	"example.com/xexec/internal/tree"
 )
 
 // A phase is how far a run has come.
@@ -126,7 +125,7 @@ func (r *run) advance() (phase, <-chan struct{}) {
 	defer r.unlock()
 	if r.phase == running && r.child.Gone(r.patient()) {
 		r.reach(gone)
-		if r.child.Kind() != tree.None {
+		if r.child.Empty() {
 			r.cut() // nobody is left to write, whoever holds the pipes
 		}
 	}

@@ -26,6 +26,19 @@ func Of(ctx context.Context) *Reason {
 	return &Reason{err, cmp.Or(context.Cause(ctx), err)}
 }
 
+// Ended reports whether ctx, which may be nil, has ended.
+func Ended(ctx context.Context) bool {
+	if ctx == nil {
+		return false
+	}
+	select {
+	case <-ctx.Done():
+		return true
+	default:
+		return false
+	}
+}
+
 // Error returns the error that names r, and how the command has ended. Also is
 // another error that errors.Is is to find, what a Cancel has returned. It is plain
 // r.Err if there is nothing else to say.

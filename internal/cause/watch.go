@@ -42,16 +42,6 @@ func Done(ctx context.Context) <-chan struct{} {
 	return ctx.Done()
 }
 
-// Ended reports whether ctx, which may be nil, has ended.
-func Ended(ctx context.Context) bool {
-	select {
-	case <-Done(ctx):
-		return true
-	default:
-		return false
-	}
-}
-
 // afterFunc is context.AfterFunc, also for a ctx that has no error when it has ended,
 // for which that panics.
 func afterFunc(ctx context.Context, f func()) (stop func() bool) {
