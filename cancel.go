@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"weak"
 
+	"example.com/xexec/internal/cause"
 	"example.com/xexec/internal/oscmd"
 )
 
@@ -52,13 +53,13 @@ func defaultCancel(c *Cmd) func() error {
 		if r == nil {
 			return errNotStarted
 		}
-		var why *reason
+		var why *cause.Reason
 		if ctx := oscmd.Context(c.Std()); ctx != nil && ctx.Err() != nil {
-			why = reasonOf(ctx)
+			why = cause.Of(ctx)
 		}
 		r.mu.Lock()
 		defer r.unlock()
-		return r.kill(why)
+		return r.end(why)
 	}
 }
 
@@ -91,7 +92,7 @@ func (r *run) register(ctx context.Context, with canceler) {
 	}
 	reg := new(registration)
 	reg.stop = context.AfterFunc(ctx, func() {
-		r.contextEnded(reasonOf(ctx), with)
+		r.contextEnded(cause.Of(ctx), with)
 		runtime.KeepAlive(reg)
 	})
 	r.mu.Lock()
@@ -103,11 +104,10 @@ func (r *run) register(ctx context.Context, with canceler) {
 // contextEnded ends the command because a context has ended. Each of its two
 // contexts does so, whatever the other did before. The time that is then left is
 // set before a Cancel of the caller's is called, which may fail or not return.
-func (r *run) contextEnded(why *reason, with canceler) {
-	why.ofContext = true
+func (r *run) contextEnded(why *cause.Reason, with canceler) {
 	r.mu.Lock()
 	defer r.unlock()
-	if r.exit.known || r.phase >= reaped {
+	if r.phase >= reaped {
 		return
 	}
 	r.armDelay(why)
@@ -120,13 +120,13 @@ func (r *run) contextEnded(why *reason, with canceler) {
 	case with.kind == noCancel && !grace:
 		return
 	case with.kind == byDefault && !grace, r.sealed():
-		err = r.kill(why)
+		err = r.end(why)
 	default:
 		if grace {
 			r.armGrace(why)
 		}
 		if err = r.ask(why); errors.Is(err, errors.ErrUnsupported) {
-			err = r.kill(why)
+			err = r.end(why)
 		}
 	}
 	r.noteCancel(err)
@@ -143,7 +143,7 @@ func (r *run) noteCancel(err error) {
 // cancel calls the caller's Cancel, with r.mu unlocked meanwhile. While that runs,
 // a process that was alive when it was called is not reaped: it may use the id.
 // The caller holds r.mu.
-func (r *run) cancel(call func() error, why *reason) {
+func (r *run) cancel(call func() error, why *cause.Reason) {
 	e := &r.ending
 	if e.calling > 0 || e.cancelled {
 		return // it is, or was, called on account of the other context
@@ -165,7 +165,7 @@ func (r *run) cancel(call func() error, why *reason) {
 		}
 		e.cancelled = returned && err == nil
 		if e.cancelled {
-			r.result().cancelErr = why.ctxErr
+			r.result().cancelErr = why.Err
 		}
 		r.noteCancel(err)
 		// One that fails, and has sent a signal before, has asked all the same.

@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"slices"
 
+	"example.com/xexec/internal/cause"
 	"example.com/xexec/internal/oscmd"
 	"example.com/xexec/internal/stdio"
 )
@@ -69,7 +70,7 @@ func (c *Cmd) madeHere(stream any) bool {
 		return true
 	case io.Closer:
 		child, _ := oscmd.Pipes(c.Std())
-		return slices.ContainsFunc(child, func(c io.Closer) bool { return same(c, f) })
+		return slices.ContainsFunc(child, func(c io.Closer) bool { return cause.Same(c, f) })
 	}
 	return false
 }

@@ -7,6 +7,8 @@ import (
 	"os"
 	"runtime"
 	"time"
+
+	"example.com/xexec/internal/cause"
 )
 
 // Kill ends the command's process, or its whole tree ([Cmd.SetTree]), at once. See
@@ -89,9 +91,9 @@ func (c *Cmd) Shutdown(ctx context.Context) error {
 	if !r.askOnce() {
 		ended = closedChan
 	}
-	if r.lookAndAdvance() < gone && !r.await(gone, ended) {
-		if err := r.shutdownKill(ctx); err != nil && !errors.Is(err, os.ErrProcessDone) {
-			return fmt.Errorf("xexec: shutdown: killing process %d: %w", r.proc.Pid(), err)
+	if r.look() < gone && !r.await(gone, ended) {
+		if err := r.shutdownEnd(ctx); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			return fmt.Errorf("xexec: shutdown: killing process %d: %w", r.child.Pid(), err)
 		}
 		r.await(gone, nil)
 	}
@@ -124,15 +126,15 @@ func (r *run) askOnce() bool {
 	return e.cannotAsk == nil
 }
 
-// shutdownKill kills the command in the name of a Shutdown.
-func (r *run) shutdownKill(ctx context.Context) error {
-	why := reasonOf(ctx)
+// shutdownEnd kills the command in the name of a Shutdown.
+func (r *run) shutdownEnd(ctx context.Context) error {
+	why := cause.Of(ctx)
 	r.mu.Lock()
 	defer r.unlock()
-	if r.ending.cannotAsk != nil {
-		why = &reason{ctxErr: r.ending.cannotAsk, cause: r.ending.cannotAsk}
+	if err := r.ending.cannotAsk; err != nil {
+		why = &cause.Reason{Err: err, Cause: err}
 	}
-	err := r.kill(why)
+	err := r.end(why)
 	if o := r.result(); err == nil && o.shutdownFor == nil {
 		o.shutdownFor = why
 	}
@@ -162,12 +164,9 @@ func (r *run) awaitOutput() {
 // the first Shutdown that had to kill it. The caller holds r.mu.
 func (r *run) shutdownResult() error {
 	o := r.result()
-	if o.shutdownErr == nil && o.shutdownFor != nil && (r.group.tree != nil || !r.exit.known || r.diedOfUs()) {
-		var how error
-		if r.exit.known {
-			how = r.exitError(o)
-		}
-		o.shutdownErr = o.shutdownFor.error(how, nil)
+	_, _, known := r.child.Status()
+	if o.shutdownErr == nil && o.shutdownFor != nil && (r.child.Tree() != nil || !known || r.child.DiedOfEnd()) {
+		o.shutdownErr = o.shutdownFor.Error(r.exitError(o), nil)
 	}
 	return o.shutdownErr
 }

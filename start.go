@@ -11,7 +11,8 @@ import (
 	"time"
 	"weak"
 
-	"example.com/xexec/internal/exits"
+	"example.com/xexec/internal/cause"
+	"example.com/xexec/internal/child"
 	"example.com/xexec/internal/oscmd"
 	"example.com/xexec/internal/stdio"
 	"example.com/xexec/internal/tree"
@@ -64,28 +65,24 @@ func (c *Cmd) start(bound context.Context, stderr *stdio.PrefixSuffix) error {
 		}
 		return err
 	}
-	r := newRun(c, p, settings)
+	r := newRun(c, p, b.launch, settings)
 	r.ours, r.bound, r.delay = true, bound != nil, delay
 	r.streams, r.stderr, r.pipes = b.streams, stderr, parent
-	if b.launch != nil {
-		r.group.launch, r.group.tree = b.launch, b.launch.Tree()
-	}
 	s.started(c, r)
 	r.streams.Copy(r.copyEnded)
 	b.register(r)
 	return nil
 }
 
-func newRun(c *Cmd, p *os.Process, settings settings) *run {
+func newRun(c *Cmd, p *os.Process, launch *tree.Launch, settings settings) *run {
 	r := &run{
 		cmd:      weak.Make(c),
-		proc:     exits.Of(p),
 		settings: settings,
 		watching: make(chan struct{}, 1),
 		changed:  make(chan struct{}),
 		done:     make(chan struct{}),
 	}
-	r.group.leads = tree.LeadsGroup(c.SysProcAttr)
+	r.child = child.New(p, launch, tree.LeadsGroup(c.SysProcAttr), &r.mu, r.wake)
 	return r
 }
 
@@ -196,7 +193,7 @@ func (b *starting) startCopy(attr *syscall.SysProcAttr) (*os.Process, error) {
 // ended is the error of a Start that the end of a context has prevented.
 func (b *starting) ended() error {
 	if b.bound != nil && b.bound.Err() != nil {
-		return reasonOf(b.bound).error(nil, nil)
+		return cause.Of(b.bound).Error(nil, nil)
 	}
 	return b.own.Err()
 }
@@ -237,14 +234,16 @@ func doneOf(ctx context.Context) <-chan struct{} {
 // has put into c. What was made for its standard I/O, and its context, are
 // os/exec's business. The caller holds the state's lock.
 func adopt(c *Cmd, settings settings) *run {
-	r := newRun(c, c.Process, settings)
+	r := newRun(c, c.Process, nil, settings)
 	r.delay = c.WaitDelay
+	var t *tree.Tree
 	if settings.wholeTree {
-		r.group.tree = tree.Adopt(c.Process, c.SysProcAttr)
+		t = tree.Adopt(c.Process, c.SysProcAttr)
 	}
+	r.child.Adopt(t, r.waitStd, func() bool { return r.cmd.Value() == nil || oscmd.WaitMayBlock(r.cmd.Value().Std()) }, r.stdReaped)
 	r.kept = r.result()
 	if state := c.ProcessState; state != nil { // os/exec's Wait was called, too
-		r.exit = exit{seen: true, known: true, state: state}
+		r.child.Reaped(state, nil)
 		if !state.Success() {
 			r.kept.stdErr = &ExitError{ProcessState: state}
 		}

@@ -81,7 +81,7 @@ func (s *state) current(c *Cmd) *run {
 		if s.run != nil || s.claimed && oscmd.Unclaimed(c.Std()) {
 			s.forget()
 		}
-	case s.run == nil || s.run.proc.OS != p:
+	case s.run == nil || s.run.child.OS() != p:
 		if s.claimed {
 			s.forget()
 		}
@@ -102,7 +102,7 @@ func (s *state) forget() {
 func heldRun(c *Cmd) *run {
 	_, held := oscmd.Pipes(c.Std())
 	for _, h := range held {
-		if o, ok := h.(*outcome); ok && o.run.proc != nil && o.run.proc.OS == c.Process {
+		if o, ok := h.(*outcome); ok && o.run.child.OS() == c.Process {
 			return o.run
 		}
 	}
@@ -136,7 +136,7 @@ func (s *state) claim(c *Cmd) (of settings, ok bool) {
 func (s *state) started(c *Cmd, r *run) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c.Process, c.ProcessState = r.proc.OS, nil
+	c.Process, c.ProcessState = r.child.OS(), nil
 	r.hold(c)
 	s.run = r
 	s.serveDone(c)

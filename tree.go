@@ -119,10 +119,10 @@ func (k TreeKind) String() string {
 // the start and without [Cmd.SetTree]. It never blocks.
 func (c *Cmd) TreeKind() TreeKind {
 	r := current(c)
-	if r == nil || r.group.tree == nil {
+	if r == nil || r.child.Tree() == nil {
 		return NoTree
 	}
-	switch r.group.tree.Kind() {
+	switch r.child.Tree().Kind() {
 	case tree.ProcessGroup:
 		return ProcessGroup
 	case tree.Cgroup:

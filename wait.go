@@ -4,6 +4,8 @@ import (
 	"context"
 	"runtime"
 	"weak"
+
+	"example.com/xexec/internal/cause"
 )
 
 // waited returns the run of c's process and its outcome, which the caller keeps
@@ -26,7 +28,9 @@ func (r *run) publish(c *Cmd) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if c.ProcessState == nil {
-			c.ProcessState = r.exit.state
+			r.mu.Lock()
+			c.ProcessState, _, _ = r.child.Status()
+			r.mu.Unlock()
 		}
 	}
 	runtime.KeepAlive(c)
@@ -69,12 +73,12 @@ func (c *Cmd) WaitContext(ctx context.Context) error {
 	if r == nil {
 		return errNotStarted
 	}
-	if r.lookAndAdvance() == complete || r.await(complete, ctx.Done()) || r.lookAndAdvance() == complete {
+	if r.look() == complete || r.await(complete, ctx.Done()) || r.look() == complete {
 		r.publish(c)
 		return o.err
 	}
 	runtime.KeepAlive(c)
-	return reasonOf(ctx).error(nil, nil)
+	return cause.Of(ctx).Error(nil, nil)
 }
 
 // TryWait reports, without blocking, whether the command is complete, and if so
@@ -87,7 +91,7 @@ func (c *Cmd) TryWait() (done bool, err error) {
 	if r == nil {
 		return false, errNotStarted
 	}
-	if r.lookAndAdvance() != complete {
+	if r.look() != complete {
 		runtime.KeepAlive(c)
 		return false, nil
 	}
@@ -111,7 +115,7 @@ func (c *Cmd) Done() <-chan struct{} {
 // [os.Process.Release]. It never blocks.
 func (c *Cmd) Pid() int {
 	if r := current(c); r != nil {
-		return r.proc.Pid()
+		return r.child.Pid()
 	}
 	return 0
 }

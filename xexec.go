@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 
+	"example.com/xexec/internal/cause"
 	"example.com/xexec/internal/oscmd"
 	"example.com/xexec/internal/stdio"
 )
@@ -65,7 +66,7 @@ var (
 
 // ErrOutputLimit is found by [errors.Is] in the error of a command that wrote more
 // than [Cmd.SetOutputLimit] allows.
-var ErrOutputLimit = errors.New("xexec: output limit exceeded")
+var ErrOutputLimit = cause.ErrOutputLimit
 
 var (
 	errNotStarted     = errors.New("exec: not started")

@@ -1,25 +1,10 @@
 package xexec
 
-import (
-	"errors"
-	"os"
-	"syscall"
-)
+import "syscall"
 
+// defaultStopSignal is what Terminate sends. It stands for CTRL_BREAK here.
 const defaultStopSignal = syscall.SIGTERM
 
-// There are no stopped processes.
-var continueSignal os.Signal
-
-// neverSent reports whether err says that the signal does not exist here, or that
-// there is no console to send it on.
-func neverSent(_ os.Signal, err error) bool { return errors.Is(err, errors.ErrUnsupported) }
-
-func isStolen(err error) bool { return errors.Is(err, syscall.ECHILD) }
-
+// isTextBusy reports false: a program file is not executed while it is open for
+// writing, and no child holds it open by accident.
 func isTextBusy(error) bool { return false }
-
-// diedOfKill reports whether state, which may be nil, is that of a process that was
-// killed: os.Process.Kill makes the exit code 1. A process that exits with 1 in the
-// moment before it is killed looks the same.
-func diedOfKill(state *os.ProcessState) bool { return state != nil && state.ExitCode() == 1 }

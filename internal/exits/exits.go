@@ -8,9 +8,8 @@
 //
 // The caller guarantees that nobody of its own has reaped the process when it
 // calls Exited, and that nobody of its own reaps it while a Wait runs. A stranger
-// may do so, with wait4(-1) say: the process has then exited. The caller reaps
-// with a wait that blocks, as the exit may be seen a moment before the status is
-// there.
+// may do so, with wait4(-1) say: the process has then exited. Reap
+// blocks, as the exit may be seen a moment before the status is there.
 //
 // Linux: waitid(2) with WNOWAIT, by the pidfd that os.Process owns. At most
 // maxThreads waits block a thread each, which is the quickest way. All others
@@ -85,16 +84,22 @@ func (p *Process) Wait(cancel <-chan struct{}) (bool, error) {
 	return p.observer.wait(p, cancel)
 }
 
+// Reap waits for p and takes its status, as os.Process.Wait does. Where that was
+// done before, and p is named by its id only, os.Process.Wait would take the status
+// of whoever has the id now: Reap then says that there is no such child.
+func (p *Process) Reap() (*os.ProcessState, error) { return p.reap() }
+
 // Watch tells of the exit of p, which need not be a child of ours. It closes
 // exited when p has exited, reaped or not. stop ends the watching and must be
 // called in any case; it does not block. An error says that p cannot be watched.
-func Watch(p *os.Process) (exited <-chan struct{}, stop func(), err error) { return watch(p) }
-
-// watchedNoMore is what Watch returns for a process that has exited.
-func watchedNoMore() (<-chan struct{}, func(), error) {
-	exited := make(chan struct{})
-	close(exited)
-	return exited, func() {}, nil
+func Watch(p *os.Process) (exited <-chan struct{}, stop func(), err error) {
+	exited, stop, err = watch(p)
+	if err == os.ErrProcessDone {
+		gone := make(chan struct{})
+		close(gone)
+		return gone, func() {}, nil
+	}
+	return exited, stop, err
 }
 
 // An outcome is how a wait has ended that can be called off.

@@ -3,6 +3,7 @@
 package exits
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"sync"
@@ -69,16 +70,14 @@ func (p *Process) poll(cancel <-chan struct{}) outcome {
 }
 
 func watch(p *os.Process) (<-chan struct{}, func(), error) {
-	if done, err := known(p); done {
-		return watchedNoMore()
-	} else if err != nil {
-		return nil, nil, err
+	if done, err := known(p); done || err != nil {
+		return nil, nil, cmp.Or(err, os.ErrProcessDone)
 	}
 	w, err := shared.add(p.Pid)
-	switch {
-	case errors.Is(err, unix.ESRCH):
-		return watchedNoMore()
-	case err != nil:
+	if errors.Is(err, unix.ESRCH) {
+		err = os.ErrProcessDone
+	}
+	if err != nil {
 		return nil, nil, err
 	}
 	return w.exited, sync.OnceFunc(func() { shared.leave(w) }), nil

@@ -28,40 +28,61 @@ const cldDumped = 3 // CLD_DUMPED, after CLD_EXITED and CLD_KILLED: see sigactio
 // if there is neither.
 //
 // Without a pidfd it goes by the process id, which is p's for as long as nobody
-// has reaped p. A pidfd is never another's.
+// has reaped p: if it is no child of ours, somebody has.
 func (p *Process) waitid(options int) (code int32, err error) {
-	wait := func(idType, id int) {
-		var info unix.Siginfo
-		for err = unix.EINTR; err == unix.EINTR; {
-			err = unix.Waitid(idType, id, &info, options|unix.WEXITED|unix.WNOWAIT, nil)
-		}
-		switch {
-		case err == nil && info.Signo != 0:
-			code = info.Code
-		case err == unix.ECHILD && (idType == unix.P_PID || readable(id)):
-			code, err = cldDumped, nil // reaped by somebody else
-		}
-		err = os.NewSyscallError("waitid", err)
-	}
-	e := p.OS.WithHandle(func(pidfd uintptr) { wait(unix.P_PIDFD, int(pidfd)) })
-	if e == os.ErrNoHandle {
-		var done bool
-		if done, e = known(p.OS); e == nil && !done {
-			wait(unix.P_PID, p.pid)
-		} else if done {
-			e = os.ErrProcessDone
-		}
-	}
-	switch {
-	case errors.Is(e, os.ErrProcessDone):
+	e := withPidfd(p.OS, func(pidfd int) { code, err = waitPidfd(pidfd, options) })
+	switch e {
+	case nil:
+		return code, err
+	case os.ErrProcessDone:
 		return cldDumped, nil
-	case e != nil:
-		return 0, e
+	case os.ErrNoHandle:
+		if code, err = waitid(unix.P_PID, p.pid, options); errors.Is(err, unix.ECHILD) {
+			return cldDumped, nil
+		}
+		return code, err
+	}
+	return 0, e
+}
+
+// waitPidfd is waitid for a pidfd, which tells a child that somebody has reaped
+// from a process that is no child of ours.
+func waitPidfd(pidfd, options int) (code int32, err error) {
+	code, err = waitid(unix.P_PIDFD, pidfd, options)
+	if errors.Is(err, unix.ECHILD) && readable(pidfd) {
+		return cldDumped, nil
 	}
 	return code, err
 }
 
-// readable reports whether pidfd's process has exited, whoever its parent is.
+func waitid(idType, id, options int) (code int32, err error) {
+	var info unix.Siginfo
+	for err = unix.EINTR; err == unix.EINTR; {
+		err = unix.Waitid(idType, id, &info, options|unix.WEXITED|unix.WNOWAIT, nil)
+	}
+	if err != nil || info.Signo == 0 {
+		return 0, os.NewSyscallError("waitid", err)
+	}
+	return info.Code, nil
+}
+
+// withPidfd calls f with p's pidfd, which is open and p's until f returns. It
+// returns os.ErrNoHandle if p may run and has none, os.ErrProcessDone if it is
+// gone, and an error if it was released.
+func withPidfd(p *os.Process, f func(pidfd int)) error {
+	err := p.WithHandle(func(handle uintptr) { f(int(handle)) })
+	if err != os.ErrNoHandle {
+		return err
+	}
+	if done, released := known(p); done {
+		return os.ErrProcessDone
+	} else if released != nil {
+		return released
+	}
+	return err
+}
+
+// readable reports whether the process of pidfd has exited, whoever its parent is.
 func readable(pidfd int) bool {
 	for {
 		n, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, 0)
@@ -71,26 +92,25 @@ func readable(pidfd int) bool {
 	}
 }
 
-// poll registers the very pidfd that the os.Process owns. WithHandle keeps that
+// poll registers the very pidfd that the os.Process owns. withPidfd keeps that
 // open until the registration is gone, whoever else waits for the process or
 // releases it. So no other file can get the number, and no event is lost with a
 // descriptor that was closed before it was fetched. Nor is one for a process that
 // exited earlier: a pidfd stays readable.
 func (p *Process) poll(cancel <-chan struct{}) (o outcome) {
-	p.OS.WithHandle(func(pidfd uintptr) {
-		w, err := shared.add(int(pidfd))
+	withPidfd(p.OS, func(pidfd int) {
+		w, err := shared.add(pidfd)
 		if err != nil {
 			return
 		}
 		defer shared.leave(w)
-		o = w.wait(cancel)
-	})
-	if o == sawExit {
-		// It may be traced, and its tracer has not let it go.
-		if gone, err := p.exited(); !gone || err != nil {
-			o = notPolled
+		if o = w.wait(cancel); o != sawExit {
+			return
 		}
-	}
+		if code, err := waitPidfd(pidfd, unix.WNOHANG); code == 0 || err != nil {
+			o = notPolled // it is traced, and its tracer has not let it go
+		}
+	})
 	return o
 }
 
@@ -98,20 +118,13 @@ func (p *Process) poll(cancel <-chan struct{}) (o outcome) {
 func watch(p *os.Process) (<-chan struct{}, func(), error) {
 	var pidfd int
 	var err error
-	e := p.WithHandle(func(fd uintptr) { pidfd, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) })
-	if e == os.ErrNoHandle {
-		if done, known := known(p); done {
-			e = os.ErrProcessDone
-		} else if known != nil {
-			e = known
-		}
-	}
-	switch {
-	case errors.Is(e, os.ErrProcessDone):
-		return watchedNoMore()
-	case e != nil:
+	e := withPidfd(p, func(fd int) {
+		pidfd, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	})
+	if e != nil {
 		return nil, nil, e
-	case err != nil:
+	}
+	if err != nil {
 		return nil, nil, os.NewSyscallError("fcntl", err)
 	}
 	w, err := shared.add(pidfd)

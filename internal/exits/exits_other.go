@@ -19,5 +19,4 @@ func watch(*os.Process) (<-chan struct{}, func(), error) {
 	return nil, nil, errors.ErrUnsupported
 }
 
-// Reap waits for p and takes its status, as os.Process.Wait does.
-func (p *Process) Reap() (*os.ProcessState, error) { return p.OS.Wait() }
+func (p *Process) reap() (*os.ProcessState, error) { return p.OS.Wait() }

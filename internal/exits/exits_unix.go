@@ -19,3 +19,12 @@ func known(p *os.Process) (done bool, err error) {
 	}
 	return false, err
 }
+
+func (p *Process) reap() (*os.ProcessState, error) {
+	if p.OS.WithHandle(func(uintptr) {}) == os.ErrNoHandle {
+		if done, _ := known(p.OS); done {
+			return nil, os.NewSyscallError("wait", syscall.ECHILD)
+		}
+	}
+	return p.OS.Wait()
+}

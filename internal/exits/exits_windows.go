@@ -1,6 +1,7 @@
 package exits
 
 import (
+	"cmp"
 	"math"
 	"os"
 	"sync"
@@ -66,10 +67,8 @@ func waitHandle(p *os.Process, cancel <-chan struct{}) (o outcome) {
 }
 
 func watch(p *os.Process) (<-chan struct{}, func(), error) {
-	if gone, err := Of(p).exited(); gone {
-		return watchedNoMore()
-	} else if err != nil {
-		return nil, nil, err
+	if gone, err := Of(p).exited(); gone || err != nil {
+		return nil, nil, cmp.Or(err, os.ErrProcessDone)
 	}
 	gone, cancel, over := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	go func() {
@@ -84,5 +83,4 @@ func watch(p *os.Process) (<-chan struct{}, func(), error) {
 	}), nil
 }
 
-// Reap waits for p and takes its status, as os.Process.Wait does.
-func (p *Process) Reap() (*os.ProcessState, error) { return p.OS.Wait() }
+func (p *Process) reap() (*os.ProcessState, error) { return p.OS.Wait() }

@@ -3,6 +3,7 @@ package stdio
 import (
 	"errors"
 	"io"
+	"sync"
 	"syscall"
 )
 
@@ -10,24 +11,27 @@ import (
 // keeps.
 var ErrLimit = errors.New("xexec: output limit")
 
-// A Capture collects output for Output and CombinedOutput.
-//
-// It starts like a bytes.Buffer. What turns out to be large is read through a
-// larger pipe into chunks, which are joined once, at the end: nothing is copied
-// twice.
+// A Capture collects output for Output and CombinedOutput. It reads into pieces
+// that are joined once, in Take, in a slice of the right size: nothing grows and is
+// copied again. Pieces are used again, large ones are given back to the system as
+// soon as they are joined.
 type Capture struct {
 	limit  int64 // 0 is none
 	over   func()
-	small  []byte   // the first bytes, less than largeOutput
-	chunks [][]byte // the others; all chunks but the last are full
+	pieces [][]byte // all but the last are full
 	size   int
+	large  bool // the pipe was enlarged
 }
 
 const (
-	largeOutput = 64 << 10
-	chunkSize   = 256 << 10
-	minRead     = 512
+	firstPiece = 16 << 10
+	nextPiece  = 256 << 10
+	hugePiece  = 4 << 20
+	hugeOutput = 4 << 20 // from here on, pieces are huge
 )
+
+var firstPieces = sync.Pool{New: func() any { return new([firstPiece]byte) }}
+var nextPieces = sync.Pool{New: func() any { return new([nextPiece]byte) }}
 
 // NewCapture returns a Capture that keeps the first limit bytes, or all if limit is
 // 0. It calls over once, with no lock held, when more have come.
@@ -46,46 +50,41 @@ func (c *Capture) Write(p []byte) (int, error) {
 }
 
 // ReadFrom reads from the command's pipe.
-func (c *Capture) ReadFrom(r io.Reader) (read int64, err error) {
-	for enlarged := false; ; {
-		if !enlarged && c.chunks != nil {
-			if pipe, ok := r.(syscall.Conn); ok {
-				enlargePipe(pipe)
+func (c *Capture) ReadFrom(r io.Reader) (int64, error) {
+	return fillSink(c, r, func() {
+		if pipe, ok := r.(syscall.Conn); ok && c.wantsLargePipe() {
+			if conn, err := pipe.SyscallConn(); err == nil {
+				conn.Control(enlargePipe)
 			}
-			enlarged = true
 		}
-		n, err := r.Read(c.room())
-		read += int64(n)
-		if limit := c.extend(n); limit != nil {
-			return read, limit
-		}
-		switch err {
-		case nil:
-		case io.EOF:
-			return read, nil
-		default:
-			return read, err
-		}
-	}
+	})
+}
+
+// wantsLargePipe reports, once, that the output is large.
+func (c *Capture) wantsLargePipe() bool {
+	was := c.large
+	c.large = len(c.pieces) > 1
+	return c.large && !was
 }
 
 // room returns memory for the next bytes, never none.
 func (c *Capture) room() []byte {
-	if last := len(c.chunks) - 1; last >= 0 {
-		if free := c.chunks[last][len(c.chunks[last]):chunkSize]; len(free) > 0 {
-			return free
+	if last := len(c.pieces) - 1; last >= 0 {
+		if p := c.pieces[last]; len(p) < cap(p) {
+			return p[len(p):cap(p)]
 		}
-	} else if len(c.small) < largeOutput-minRead {
-		if len(c.small) > cap(c.small)-minRead {
-			grown := make([]byte, len(c.small), min(2*cap(c.small)+minRead, largeOutput))
-			copy(grown, c.small)
-			c.small = grown
-		}
-		return c.small[len(c.small):cap(c.small)]
 	}
-	chunk := make([]byte, chunkSize)
-	c.chunks = append(c.chunks, chunk[:0])
-	return chunk
+	var p []byte
+	switch {
+	case c.size == 0:
+		p = firstPieces.Get().(*[firstPiece]byte)[:]
+	case c.size < hugeOutput:
+		p = nextPieces.Get().(*[nextPiece]byte)[:]
+	default:
+		p = newHuge()
+	}
+	c.pieces = append(c.pieces, p[:0])
+	return p
 }
 
 // extend keeps the first n bytes of what room returned.
@@ -93,11 +92,10 @@ func (c *Capture) extend(n int) (err error) {
 	if left := c.limit - int64(c.size); c.limit > 0 && int64(n) > left {
 		n, err = int(left), ErrLimit
 	}
-	c.size += n
-	if last := len(c.chunks) - 1; last >= 0 {
-		c.chunks[last] = c.chunks[last][:len(c.chunks[last])+n]
-	} else {
-		c.small = c.small[:len(c.small)+n]
+	if n > 0 {
+		c.size += n
+		last := &c.pieces[len(c.pieces)-1]
+		*last = (*last)[:len(*last)+n]
 	}
 	if err != nil && c.over != nil {
 		c.over()
@@ -106,16 +104,25 @@ func (c *Capture) extend(n int) (err error) {
 	return err
 }
 
-// Take returns what was collected and forgets it.
+// Take returns what was collected and forgets it. It is nil if nothing was ever
+// written or read.
 func (c *Capture) Take() []byte {
-	out := c.small
-	if c.chunks != nil {
-		out = append(make([]byte, 0, c.size), c.small...)
-		for i, chunk := range c.chunks {
-			out = append(out, chunk...)
-			c.chunks[i] = nil
+	if c.pieces == nil {
+		return nil
+	}
+	out := newResult(c.size)
+	for i, p := range c.pieces {
+		out = append(out, p...)
+		c.pieces[i] = nil
+		switch p = p[:cap(p)]; len(p) {
+		case firstPiece:
+			firstPieces.Put((*[firstPiece]byte)(p))
+		case nextPiece:
+			nextPieces.Put((*[nextPiece]byte)(p))
+		default:
+			freeHuge(p)
 		}
 	}
-	c.small, c.chunks, c.size = nil, nil, 0
+	c.pieces, c.size = nil, 0
 	return out
 }

@@ -12,6 +12,7 @@ type PrefixSuffix struct {
 	suffix  []byte // a ring, once it is full
 	next    int    // where in the ring the oldest byte is
 	skipped int64
+	scratch
 }
 
 const keep = 32 << 10
@@ -35,20 +36,13 @@ func (s *PrefixSuffix) Write(p []byte) (int, error) {
 }
 
 // ReadFrom spares a command that writes no error output a large buffer.
-func (s *PrefixSuffix) ReadFrom(r io.Reader) (read int64, err error) {
-	for b := make([]byte, minRead); ; {
-		n, err := r.Read(b)
-		s.Write(b[:n])
-		read += int64(n)
-		switch {
-		case err == io.EOF:
-			return read, nil
-		case err != nil:
-			return read, err
-		case n == len(b) && n < keep:
-			b = make([]byte, keep)
-		}
-	}
+func (s *PrefixSuffix) ReadFrom(r io.Reader) (int64, error) {
+	return fillSink(s, r, func() {})
+}
+
+func (s *PrefixSuffix) extend(n int) error {
+	s.Write(s.filled(n))
+	return nil
 }
 
 // fill appends to dst what it still has room for, and returns the rest.

@@ -16,8 +16,10 @@
 package stdio
 
 import (
+	"bytes"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,13 +32,17 @@ type Streams struct {
 	// Open has made.
 	Stdin, Stdout, Stderr *os.File
 
-	made []*os.File // the child's ends, ours to close
-	lent *Reader    // another command's output, as Stdin
+	made    []*os.File  // the child's ends, ours to close
+	lent    *Reader     // another command's output, as Stdin
+	written io.WriterTo // a Stdin that is in the pipe already
+
+	atCaller bool // CopyHere will be called
 
 	cut atomic.Bool
 
 	// mu guards what follows.
 	mu        sync.Mutex
+	here      here
 	copiers   []*copier // until Copy
 	ends      []end     // for Cut
 	running   int       // copiers that are not over
@@ -58,8 +64,18 @@ const copyGrace = 100 * time.Millisecond
 // Open opens the files for a child: the null device for a nil, an *os.File as it
 // is, a copy of a Reader's descriptor for a Stdin that is one, and a pipe for
 // everything else, to be copied. Equal stdout and stderr share one.
-func Open(stdin io.Reader, stdout, stderr io.Writer) (_ *Streams, err error) {
-	s := new(Streams)
+func Open(stdin io.Reader, stdout, stderr io.Writer) (*Streams, error) {
+	return open(false, stdin, stdout, stderr)
+}
+
+// OpenHere is Open for a caller that waits for the process where it has started it, and
+// calls CopyHere after Copy.
+func OpenHere(stdin io.Reader, stdout, stderr io.Writer) (*Streams, error) {
+	return open(true, stdin, stdout, stderr)
+}
+
+func open(atCaller bool, stdin io.Reader, stdout, stderr io.Writer) (_ *Streams, err error) {
+	s := &Streams{atCaller: atCaller}
 	defer func() {
 		if err != nil {
 			s.Abort()
@@ -106,13 +122,59 @@ func (s *Streams) input(in io.Reader) (*os.File, error) {
 			return nil, err
 		}
 	}
-	r, w, err := os.Pipe()
+	if b, ok := smallInput(in); ok {
+		if child := prewritten(b); child != nil {
+			s.made = append(s.made, child)
+			s.written = in.(io.WriterTo)
+			return child, nil
+		}
+	}
+	_, sees := in.(io.WriterTo)
+	ours, child, err := newPipe(true, !sees)
 	if err != nil {
 		return nil, err
 	}
-	s.made = append(s.made, r)
-	s.add(&copier{end: w, in: in, cut: &s.cut})
-	return r, nil
+	s.made = append(s.made, child)
+	s.add(&copier{end: ours, in: in, cut: &s.cut})
+	return child, nil
+}
+
+// smallInput returns what in holds, if in is memory and so little that a pipe should
+// hold it. It reads nothing.
+func smallInput(in io.Reader) (b []byte, ok bool) {
+	const small = 64 << 10
+	type reader interface {
+		io.ReaderAt
+		Len() int
+		Size() int64
+	}
+	var r reader
+	switch in := in.(type) {
+	case *bytes.Buffer:
+		if in == nil || in.Len() > small {
+			return nil, false
+		}
+		return in.Bytes(), true
+	case *bytes.Reader:
+		if in == nil {
+			return nil, false
+		}
+		r = in
+	case *strings.Reader:
+		if in == nil {
+			return nil, false
+		}
+		r = in
+	default:
+		return nil, false
+	}
+	n := r.Len()
+	if n > small {
+		return nil, false
+	}
+	b = make([]byte, n)
+	r.ReadAt(b, r.Size()-int64(n))
+	return b, true
 }
 
 func (s *Streams) output(out io.Writer) (*os.File, error) {
@@ -122,14 +184,29 @@ func (s *Streams) output(out io.Writer) (*os.File, error) {
 	case *os.File:
 		return out, nil
 	}
-	r, w, err := os.Pipe()
+	if s.atCaller {
+		if child, ok, err := s.openHere(out); ok || err != nil {
+			return child, err
+		}
+	}
+	_, sees := out.(io.ReaderFrom)
+	ours, child, err := newPipe(false, !sees || sinkOf(out) != nil)
 	if err != nil {
 		return nil, err
 	}
-	s.made = append(s.made, w)
+	s.made = append(s.made, child)
 	s.outputs++
-	s.add(&copier{end: r, out: out, cut: &s.cut})
-	return w, nil
+	s.add(&copier{end: ours, out: out, cut: &s.cut})
+	return child, nil
+}
+
+// osPipe returns our end and the child's of a new pipe.
+func osPipe(input bool) (ours, child *os.File, err error) {
+	r, w, err := os.Pipe()
+	if input {
+		return w, r, err
+	}
+	return r, w, err
 }
 
 func (s *Streams) null(flag int) (*os.File, error) {
@@ -149,6 +226,10 @@ func (s *Streams) add(c *copier) {
 // Started closes the child's ends, which the child has now.
 func (s *Streams) Started() {
 	s.closeMade(true)
+	if s != nil && s.written != nil {
+		s.written.WriteTo(io.Discard) // it counts as read now
+		s.written = nil
+	}
 }
 
 func (s *Streams) closeMade(started bool) {
@@ -175,6 +256,7 @@ func (s *Streams) Abort() {
 	s.mu.Lock()
 	ends := s.ends
 	s.copiers, s.ends, s.running, s.outputs = nil, nil, 0, 0
+	s.abortHere()
 	s.mu.Unlock()
 	for _, e := range ends {
 		e.Close()
@@ -199,30 +281,34 @@ func (s *Streams) Copy(ended func(error)) {
 	}
 	s.mu.Unlock()
 	for _, c := range copiers {
-		go s.run(c, ended)
+		go s.run(c)
 	}
 }
 
 // run is a copier's goroutine. It tells of its end also if the Reader or Writer calls
 // runtime.Goexit.
-func (s *Streams) run(c *copier, ended func(error)) {
+func (s *Streams) run(c *copier) {
 	var err error
-	defer func() {
-		s.mu.Lock()
-		s.running--
-		if c.out != nil {
-			s.outputs--
-		}
-		if s.running == 0 {
-			s.ends, s.ended = nil, nil
-			if s.grace != nil {
-				s.grace.Stop()
-			}
-		}
-		s.mu.Unlock()
-		ended(err)
-	}()
+	defer func() { s.over(c.out != nil, err) }()
 	err = c.run()
+}
+
+// over counts a stream that is over, and tells.
+func (s *Streams) over(output bool, err error) {
+	s.mu.Lock()
+	ended := s.ended
+	s.running--
+	if output {
+		s.outputs--
+	}
+	if s.running == 0 {
+		s.ends, s.ended = nil, nil
+		if s.grace != nil {
+			s.grace.Stop()
+		}
+	}
+	s.mu.Unlock()
+	ended(err)
 }
 
 // Cut ends the copying: a read or write on a pipe that waits returns. What is in an
@@ -237,6 +323,7 @@ func (s *Streams) Cut() {
 	for _, e := range s.ends {
 		interrupt(e.File, e.over)
 	}
+	s.cutHere()
 	if s.ended != nil {
 		s.startGrace()
 	}

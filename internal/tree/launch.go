@@ -52,8 +52,8 @@ func Prepare(attr *syscall.SysProcAttr, dir string, whole, parentExit bool) (*La
 
 // Start starts the process by fork, which is called with the attributes that the
 // process is to have and returns what os.StartProcess does. It is called on the
-// thread that has to be the process's parent, and a second time, with less, if
-// the first error may be on account of what was added to the attributes.
+// thread that has to be the process's parent, and again, with less, if the error may
+// be on account of what was added to the attributes.
 //
 // If one of canceled is closed while Start waits for a thread, it returns
 // ErrCanceled. A panic in fork, or a runtime.Goexit, is the caller's. After an error,
@@ -70,7 +70,7 @@ func (l *Launch) start(fork func(*syscall.SysProcAttr) (*os.Process, error)) (*o
 	if isForkError(err) && l.given == nil && l.attr != nil && l.dir != "" {
 		err = dirError(l.dir, err)
 	}
-	if isForkError(err) && l.tree.weaken(l.attr) {
+	for isForkError(err) && l.tree.weaken(l.attr, err) {
 		p, err = fork(l.attr)
 	}
 	if err != nil {

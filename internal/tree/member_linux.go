@@ -12,10 +12,9 @@ import (
 // members are those who have been seen in a tree, so that nobody has to look through
 // all of /proc as long as one of them is alive.
 type members struct {
-	current *os.Process // the one that Member has named last, by a pidfd
-	retired *os.Process // and before that; somebody may still wait for its exit
-	others  []int       // ids that were members' at the last look
-	named   map[int]int // how many pidfds current and its predecessors had, by id
+	current *os.Process  // the one that Member has named last, by a pidfd
+	others  []int        // ids that were members' at the last look
+	named   map[int]bool // by id, whether a process that was current is the program's own child
 }
 
 // Member returns a process of the tree, other than the leader, that is alive and
@@ -44,7 +43,6 @@ func (t *Tree) Member() (p *os.Process, left bool) {
 			switch p, state := t.name(pid); state {
 			case named:
 				m.others = m.others[i+1:]
-				m.keep(p)
 				return p, true
 			case unnamed:
 				m.others = m.others[i:]
@@ -82,19 +80,6 @@ const (
 	unnamed                 // alive, and there is no pidfd
 	unknown                 // there is no descriptor to look with
 )
-
-// name opens a process that was a member when it was seen.
-func (t *Tree) name(pid int) (*os.Process, standing) {
-	p, err := os.FindProcess(pid)
-	if err != nil {
-		return nil, gone
-	}
-	is := t.check(p, pid, false)
-	if is != named {
-		p.Release()
-	}
-	return p, is
-}
 
 // check looks whether p is a member and alive. It was opened before, so its id is
 // its own if it is alive after it was asked for. A process that was a member is one
@@ -150,24 +135,35 @@ func hasExited(pidfd uintptr) bool {
 	return err == nil && n > 0
 }
 
-// keep makes p the current one. Its predecessor's pidfd stays for one more turn: it
-// has exited, and a poller that is just about to hear of it must not lose it.
-func (m *members) keep(p *os.Process) {
-	if m.retired != nil {
-		m.retired.Release()
+// name opens a process that was a member when it was seen.
+func (t *Tree) name(pid int) (*os.Process, standing) {
+	own := adoptsOrphans() && isOwnChild(pid) // before it has a pidfd of ours
+	p, err := os.FindProcess(pid)
+	if err != nil {
+		return nil, gone
 	}
-	m.retired, m.current = m.current, p
-	if m.named == nil {
-		m.named = make(map[int]int)
+	is := t.check(p, pid, false)
+	if is != named {
+		p.Release()
+		return nil, is
 	}
-	m.named[p.Pid]++
+	t.members.keep(p, own)
+	return p, named
 }
 
-func (m *members) release() {
-	for _, p := range []*os.Process{m.retired, m.current} {
-		if p != nil {
-			p.Release()
-		}
+func (m *members) keep(p *os.Process, own bool) {
+	m.release()
+	m.current = p
+	if m.named == nil {
+		m.named = make(map[int]bool)
 	}
-	m.retired, m.current, m.others = nil, nil, nil
+	m.named[p.Pid] = own
+}
+
+// release closes the pidfd. Who waits for the exit has one of his own.
+func (m *members) release() {
+	if m.current != nil {
+		m.current.Release()
+		m.current = nil
+	}
 }

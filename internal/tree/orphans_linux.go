@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -38,7 +39,7 @@ func (t *Tree) ReapOrphans() {
 	// The list of the children can miss one while others go, hence once more.
 	for clean, pause := 0, 20*time.Microsecond; clean < 2; {
 		switch t.reapOrphansOnce() {
-		case nobody:
+		case nothing:
 			clean++
 		case dying:
 			// A process leaves its cgroup just before it can be reaped.
@@ -63,36 +64,51 @@ func adoptsOrphans() bool {
 	return unix.Prctl(unix.PR_GET_CHILD_SUBREAPER, uintptr(unsafe.Pointer(&is)), 0, 0, 0) == nil && is != 0
 }
 
-type orphans int
+// A harvest is what came of a look for orphans.
+type harvest int
 
 const (
-	nobody orphans = iota
-	dying          // there is one who has not quite exited
+	nothing harvest = iota
+	dying           // there is one who has not quite exited
 	reaped
 )
 
-func (t *Tree) reapOrphansOnce() (found orphans) {
-	var held map[int]int
-	for _, pid := range orphanCandidates() {
+func (t *Tree) reapOrphansOnce() (found harvest) {
+	var held map[int]bool
+	for _, pid := range adoptedChildren() {
 		if pid == t.pid || !t.had(pid) {
 			continue
 		}
-		if held == nil {
-			held = pidfdsHeld()
+		own, ok := t.members.named[pid] // of whom a pidfd may be ours
+		if !ok {
+			if held == nil {
+				held = heldByPidfd()
+			}
+			own = held[pid]
 		}
-		if held[pid] > t.members.named[pid] {
-			continue // the program waits for it
+		if own {
+			continue
 		}
 		switch t.reap(pid) {
 		case reaped:
 			found = reaped
 		case dying:
-			if found == nobody && t.cgroup != nil {
+			if found == nothing && t.cgroup != nil {
 				found = dying
 			}
 		}
 	}
 	return found
+}
+
+// isOwnChild reports whether a process that is alive is a child that this program
+// has started, as far as that can be told.
+func isOwnChild(pid int) bool {
+	b, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if parentOf(b) != os.Getpid() {
+		return false
+	}
+	return !slices.Contains(adoptedChildren(), pid) || heldByPidfd()[pid]
 }
 
 // had reports whether pid, perhaps a zombie, is of the tree.
@@ -106,7 +122,7 @@ func (t *Tree) had(pid int) bool {
 // reap reaps a child that is of the tree. It is looked at once more after it was
 // opened, as another wait of this program may have reaped it, and its id be another
 // child's.
-func (t *Tree) reap(pid int) orphans {
+func (t *Tree) reap(pid int) harvest {
 	var info unix.Siginfo
 	var err error
 	fd, e := unix.PidfdOpen(pid, 0)
@@ -116,7 +132,7 @@ func (t *Tree) reap(pid int) orphans {
 	idType, id := unix.P_PIDFD, fd
 	switch {
 	case e == unix.ESRCH || !t.had(pid):
-		return nobody
+		return nothing
 	case e != nil:
 		idType, id = unix.P_PID, pid
 	}
@@ -125,33 +141,33 @@ func (t *Tree) reap(pid int) orphans {
 	}
 	switch {
 	case err != nil:
-		return nobody // somebody else was faster
+		return nothing // somebody else was faster
 	case info.Signo == 0:
 		return dying
 	}
 	return reaped
 }
 
-// orphanCandidates returns those of our children that may have been adopted: those
+// adoptedChildren returns those of our children that may have been adopted: those
 // of the first thread, or all where that cannot be told.
-func orphanCandidates() (pids []int) {
-	self := strconv.Itoa(os.Getpid())
-	b, err := os.ReadFile("/proc/self/task/" + self + "/children")
-	if err == nil {
-		for field := range strings.FieldsSeq(string(b)) {
-			if pid, err := strconv.Atoi(field); err == nil {
-				pids = append(pids, pid)
-			}
-		}
-		return pids
+func adoptedChildren() (pids []int) {
+	b, err := os.ReadFile("/proc/self/task/" + strconv.Itoa(os.Getpid()) + "/children")
+	if err != nil {
+		return allChildren() // there is no CONFIG_PROC_CHILDREN
 	}
-	// Without CONFIG_PROC_CHILDREN, every process says who its parent is.
+	for field := range strings.FieldsSeq(string(b)) {
+		if pid, err := strconv.Atoi(field); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// allChildren asks every process for its parent.
+func allChildren() (pids []int) {
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, name := range stats {
-		b, _ := os.ReadFile(name)
-		fields := bytes.Fields(b[max(0, bytes.LastIndexByte(b, ')')):])
-		const parent = 2
-		if len(fields) > parent && string(fields[parent]) == self {
+		if b, _ := os.ReadFile(name); parentOf(b) == os.Getpid() {
 			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(name)))
 			pids = append(pids, pid)
 		}
@@ -159,10 +175,19 @@ func orphanCandidates() (pids []int) {
 	return pids
 }
 
-// pidfdsHeld returns how many pidfds this process has, by the id of the process that
-// they refer to.
-func pidfdsHeld() map[int]int {
-	held := make(map[int]int)
+// parentOf returns the parent that stat, from /proc/pid/stat, names.
+func parentOf(stat []byte) int {
+	fields := bytes.Fields(stat[max(0, bytes.LastIndexByte(stat, ')')):])
+	if len(fields) < 3 {
+		return 0
+	}
+	pid, _ := strconv.Atoi(string(fields[2]))
+	return pid
+}
+
+// heldByPidfd returns the processes that this one has pidfds for.
+func heldByPidfd() map[int]bool {
+	held := make(map[int]bool)
 	dir, err := os.Open("/proc/self/fd")
 	if err != nil {
 		return held
@@ -178,9 +203,8 @@ func pidfdsHeld() map[int]int {
 		b, _ := os.ReadFile("/proc/self/fdinfo/" + name)
 		for line := range strings.Lines(string(b)) {
 			if s, ok := strings.CutPrefix(line, "Pid:"); ok {
-				if pid, err := strconv.Atoi(strings.TrimSpace(s)); err == nil {
-					held[pid]++
-				}
+				pid, _ := strconv.Atoi(strings.TrimSpace(s)) // -1 if it was reaped
+				held[pid] = true
 			}
 		}
 	}

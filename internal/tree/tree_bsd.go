@@ -35,7 +35,7 @@ func newTree(attr *syscall.SysProcAttr, _ bool) (*Tree, error) {
 	return &Tree{terminal: openTerminal(attr)}, nil
 }
 
-func (t *Tree) weaken(*syscall.SysProcAttr) bool { return false }
+func (t *Tree) weaken(*syscall.SysProcAttr, error) bool { return false }
 
 // Kind returns what holds the tree.
 func (t *Tree) Kind() Kind { return ProcessGroup }

@@ -16,6 +16,7 @@ type Tree struct {
 	leader   *os.Process
 	pid      int           // the leader's, which Release overwrites
 	cgroup   *cgroup.Group // or nil
+	again    bool          // it is the second one
 	terminal *terminal     // or nil
 	killed   bool
 	closed   bool
@@ -28,28 +29,45 @@ func newTree(attr *syscall.SysProcAttr, _ bool) (*Tree, error) {
 	}
 	t := &Tree{terminal: openTerminal(attr)}
 	if !attr.UseCgroupFD {
-		if t.cgroup = cgroup.New(); t.cgroup != nil {
-			attr.UseCgroupFD, attr.CgroupFD = true, t.cgroup.FD()
-		}
+		t.enter(cgroup.New(), attr)
 	}
 	return t, nil
 }
 
-// weaken makes of a tree that could not be started, perhaps on account of its
-// cgroup, one that does without, and reports whether there is a difference. Why
-// clone3(2) may refuse: EBUSY for a cgroup that distributes resources,
-// EOPNOTSUPP for one below a threaded one, EACCES and EPERM for lack of rights,
-// ENOSYS or EPERM by a seccomp filter, EAGAIN for its pids.max, ENODEV for one that
-// somebody has removed; and execve(2) has the same numbers for reasons of its own,
-// so they do not tell.
-func (t *Tree) weaken(attr *syscall.SysProcAttr) bool {
+// weaken changes a tree that could not be started, perhaps on account of its cgroup,
+// to one that does without, and reports whether there is a difference. Why clone3(2)
+// may refuse: EBUSY for a cgroup that distributes resources, EOPNOTSUPP for one below
+// a threaded one, EACCES and EPERM for lack of rights, ENOSYS or EPERM by a seccomp
+// filter, EAGAIN for its pids.max; and execve(2) has the same numbers for reasons of
+// its own, so they do not tell.
+//
+// A program of another pid namespace may have taken the cgroup for one that is left,
+// and removed it (ENOENT, ENODEV): then another one is made, once.
+func (t *Tree) weaken(attr *syscall.SysProcAttr, err error) bool {
 	if t == nil || t.cgroup == nil {
 		return false
 	}
+	var another *cgroup.Group
+	if t.cgroup.Gone() {
+		if !t.again {
+			another = cgroup.New()
+		}
+		t.again = true
+	} else if errors.Is(err, syscall.ENOENT) {
+		return false // it is the program that is missing
+	}
 	t.cgroup.Remove()
-	t.cgroup = nil
-	attr.UseCgroupFD, attr.CgroupFD = false, 0
+	t.enter(another, attr)
 	return true
+}
+
+// enter has the leader be born into g, which may be nil.
+func (t *Tree) enter(g *cgroup.Group, attr *syscall.SysProcAttr) {
+	t.cgroup = g
+	attr.UseCgroupFD, attr.CgroupFD = g != nil, 0
+	if g != nil {
+		attr.CgroupFD = g.FD()
+	}
 }
 
 // Kind returns what holds the tree. It does not change after the start.

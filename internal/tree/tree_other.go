@@ -24,7 +24,7 @@ func (*Launch) dieWithParent() error                              { return Unsup
 func (*Launch) onThread(f func() bool, _ []<-chan struct{}) error { f(); return nil }
 func (*Launch) contain(*os.Process) error                         { return nil }
 func (*Launch) Reaped()                                           {}
-func (*Tree) weaken(*syscall.SysProcAttr) bool                    { return false }
+func (*Tree) weaken(*syscall.SysProcAttr, error) bool             { return false }
 func (*Tree) abort()                                              {}
 func (*Tree) Kind() Kind                                          { return None }
 func (*Tree) NamedWithoutLeader() bool                            { return false }

@@ -143,7 +143,7 @@ func (l *Launch) contain(p *os.Process) (err error) {
 // already cannot be found.
 func Adopt(*os.Process, *syscall.SysProcAttr) *Tree { return nil }
 
-func (t *Tree) weaken(*syscall.SysProcAttr) bool { return false }
+func (t *Tree) weaken(*syscall.SysProcAttr, error) bool { return false }
 
 // Kind returns what holds the tree.
 func (t *Tree) Kind() Kind { return JobObject }
@@ -161,16 +161,25 @@ func (t *Tree) Signal(sig os.Signal) error {
 	case sig == os.Kill:
 		return t.Kill()
 	case t.leads && (sig == os.Interrupt || sig == syscall.SIGTERM):
-		return Break(t.leader, t.pid)
+		return interrupt(t.leader, t.pid)
 	}
 	return t.leader.Signal(sig)
 }
 
-// Break sends CTRL_BREAK to the console process group that p, whose id is pid, leads:
+// SendTo sends sig to the one process p, which is not a tree: os.Interrupt and SIGTERM
+// as CTRL_BREAK, if it leads a console process group.
+func SendTo(p *os.Process, leads bool, sig os.Signal) error {
+	if leads && (sig == os.Interrupt || sig == syscall.SIGTERM) {
+		return interrupt(p, p.Pid)
+	}
+	return p.Signal(sig)
+}
+
+// interrupt sends CTRL_BREAK to the console process group that p, whose id is pid, leads:
 // the one event that a new group does not ignore. The group's id is the process's,
 // which is not used again while we hold the process's handle. So one that os/exec has
 // reaped or released cannot be interrupted.
-func Break(p *os.Process, pid int) error {
+func interrupt(p *os.Process, pid int) error {
 	var err error
 	closed := p.WithHandle(func(uintptr) {
 		if e := windows.GenerateConsoleCtrlEvent(windows.CTRL_BREAK_EVENT, uint32(pid)); e != nil {

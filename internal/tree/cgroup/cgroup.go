@@ -100,6 +100,12 @@ func (g *Group) Populated() bool {
 	return bytes.Contains(buf[:n], []byte("populated 1"))
 }
 
+// Gone reports whether somebody has removed the cgroup.
+func (g *Group) Gone() bool {
+	_, err := g.events.ReadAt(make([]byte, 1), 0)
+	return errors.Is(err, unix.ENODEV)
+}
+
 // Kill kills all processes in the cgroup and below, also while they fork. If the
 // system refuses that, it kills one after the other. The error says that somebody
 // may be left.
@@ -132,7 +138,7 @@ func (g *Group) Signal(sig syscall.Signal, skip func(pid int) bool) (reached boo
 			fd, e := unix.PidfdOpen(pid, 0)
 			if e == nil {
 				fds[pid] = fd
-			} else if e != unix.ESRCH && e != unix.EINVAL && e != unix.ENOENT { // gone, or a thread
+			} else if e != unix.ESRCH {
 				err = os.NewSyscallError("pidfd_open", e)
 			}
 		}
@@ -162,11 +168,8 @@ func (g *Group) Signal(sig syscall.Signal, skip func(pid int) bool) (reached boo
 // is no descriptor to look with.
 func (g *Group) Pids() (pids []int) {
 	walk(g.dir.Name(), func(dir string) {
-		b, err := os.ReadFile(dir + "/cgroup.procs") // one that has gone is empty
-		if errors.Is(err, unix.EOPNOTSUPP) {
-			// It was made threaded. The first thread has the process's id.
-			b, _ = os.ReadFile(dir + "/cgroup.threads")
-		}
+		// One that has gone is empty; of a threaded one, its domain tells.
+		b, _ := os.ReadFile(dir + "/cgroup.procs")
 		for line := range strings.Lines(string(b)) {
 			if pid, _ := strconv.Atoi(strings.TrimSpace(line)); pid > 0 {
 				pids = append(pids, pid)

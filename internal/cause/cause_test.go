@@ -1,0 +1,64 @@
+package cause
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"testing"
+)
+
+type uncomparable []string
+
+func (u uncomparable) Error() string { return u[0] }
+
+func TestErrorNamesTheContextAndHowTheCommandEnded(t *testing.T) {
+	why, exit, failed := errors.New("why"), &fs.PathError{Op: "exit", Path: "it", Err: os.ErrInvalid}, errors.New("cancel failed")
+	another := &os.SyscallError{Syscall: "another", Err: os.ErrClosed}
+	for _, test := range []struct {
+		cause, how, also error
+		text             string
+	}{
+		{nil, nil, nil, "context canceled"},
+		{nil, context.Canceled, nil, "context canceled"},
+		{nil, exit, nil, "context canceled: exit it: invalid argument"},
+		{why, nil, nil, "context canceled: why"},
+		{why, exit, failed, "context canceled: why: exit it: invalid argument"},
+		{another, exit, nil, "context canceled: another: file already closed: exit it: invalid argument"},
+		{uncomparable{"list"}, exit, nil, "context canceled: list: exit it: invalid argument"},
+	} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(test.cause)
+		err := Of(ctx).Error(test.how, test.also)
+		if err.Error() != test.text {
+			t.Errorf("%q, want %q", err, test.text)
+		}
+		for _, found := range []error{context.Canceled, test.cause, test.how, test.also} {
+			if _, not := found.(uncomparable); found != nil && !not && !errors.Is(err, found) {
+				t.Errorf("%q: errors.Is does not find %v", err, found)
+			}
+		}
+		var pathError *fs.PathError
+		if errors.As(err, &pathError) != (test.how == exit) {
+			t.Errorf("%q: errors.As finds %v", err, pathError)
+		}
+		var syscallError *os.SyscallError
+		if errors.As(err, &syscallError) {
+			t.Errorf("%q: errors.As finds %v in the cause", err, syscallError)
+		}
+		if plain := err == context.Canceled; plain != (test.cause == nil && (test.how == nil || test.how == context.Canceled)) {
+			t.Errorf("%q is context.Canceled: %v", err, plain)
+		}
+	}
+}
+
+func TestOutputLimit(t *testing.T) {
+	exit := &fs.PathError{Op: "exit", Path: "it", Err: os.ErrInvalid}
+	var found *fs.PathError
+	if err := OutputLimit(exit); !errors.Is(err, ErrOutputLimit) || !errors.As(err, &found) || err.Error() != "xexec: output limit exceeded: exit it: invalid argument" {
+		t.Error(err)
+	}
+	if err := OutputLimit(nil); !errors.Is(err, ErrOutputLimit) || err.Error() != ErrOutputLimit.Error() {
+		t.Error(err)
+	}
+}

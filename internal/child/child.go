@@ -1,0 +1,214 @@
+// Package child keeps the process of a command, and the tree that it leads if it is
+// to have one, from the start until its status was taken: it sends signals, sees
+// the exit, ends the tree and reaps.
+//
+// It promises that a signal reaches this process or its tree and nobody else: it is
+// sent only while the exit has not been seen (of a tree: while its end has not), and
+// the process is reaped only after that. So the id that is signalled is our child's.
+//
+// The caller has one lock for each Child and holds it in every method, but for
+// Watch. Between two calls it may let others have the lock. No method but Watch
+// blocks. Who calls which, and what is due when, the caller decides; Gone and Reap
+// take the steps from the exit to the status.
+//
+// What differs by system lies below, in the packages exits and tree.
+package child
+
+import (
+	"os"
+	"sync"
+	"time"
+
+	"example.com/xexec/internal/exits"
+	"example.com/xexec/internal/tree"
+)
+
+// A Child is a process and its tree. The leader is the process, the rest are the
+// others of its tree.
+type Child struct {
+	proc    *exits.Process
+	lock    sync.Locker // the caller's
+	changed func()      // is called, with the lock held, when there may be a step to take
+	launch  *tree.Launch
+	tree    *tree.Tree // nil without SetTree
+	leads   bool       // it leads a group of its own (on Windows, a console group)
+	status  status
+
+	exited       bool // the leader's exit was seen
+	unobservable bool // it cannot be seen before the leader is reaped
+
+	// Of a tree:
+	asked      bool        // the stop signal has reached it: the rest has time
+	killed     bool        // it was killed as a whole
+	restKilled bool        // on somebody's behalf, when the leader had left
+	over       bool        // nobody is left; no signal is sent any more
+	member     *os.Process // one of the rest, if it can be named
+
+	ended bool // a kill on somebody's behalf has reached a live process
+}
+
+// New returns the Child for a process that was just started, with launch if it
+// needed one. The lock is the caller's.
+func New(p *os.Process, launch *tree.Launch, leads bool, lock sync.Locker, changed func()) *Child {
+	c := &Child{proc: exits.Of(p), lock: lock, changed: changed, launch: launch, leads: leads}
+	c.status.wait = c.proc.Reap
+	if launch != nil {
+		c.tree = launch.Tree()
+	}
+	return c
+}
+
+// Adopt makes c, which is new, the Child of a process that os/exec has started,
+// with the tree that it leads or none. Wait is os/exec's, which mayBlock says is
+// not to be waited for; reaped is called with what it returns.
+func (c *Child) Adopt(t *tree.Tree, wait func() (*os.ProcessState, error), mayBlock func() bool, reaped func(*os.ProcessState, error)) {
+	c.tree = t
+	c.status.wait, c.status.mayBlock, c.status.reaped = wait, mayBlock, reaped
+}
+
+// OS returns the process.
+func (c *Child) OS() *os.Process { return c.proc.OS }
+
+// Pid returns its id, also after os.Process.Release. It needs no lock.
+func (c *Child) Pid() int { return c.proc.Pid() }
+
+// Tree returns the tree, or nil. It needs no lock.
+func (c *Child) Tree() *tree.Tree { return c.tree }
+
+// Watch waits for the leader's exit or, after that, for a change in the rest of
+// its tree, and notes what it has seen. It returns false if cancel was closed
+// first, and true, too, when changed is closed. One goroutine at a time may be in
+// it, and it does not hold the lock.
+func (c *Child) Watch(changed, cancel <-chan struct{}) bool {
+	c.lock.Lock()
+	exited, reaping := c.exited, c.status.reaping
+	member, killed := c.member, c.killed
+	c.lock.Unlock()
+	switch {
+	case reaping: // that goroutine tells
+		select {
+		case <-changed:
+			return true
+		case <-cancel:
+			return false
+		}
+	case exited:
+		return linger(member, killed, changed, cancel)
+	}
+	exited, err := c.proc.Wait(cancel)
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	c.note(exited, err)
+	return exited || err != nil
+}
+
+// linger waits until something may have changed in a tree that has outlived its
+// leader. It waits for the exit of one member. The pauses are for members that
+// cannot be named, and for one that leaves the tree.
+func linger(member *os.Process, killed bool, changed, cancel <-chan struct{}) bool {
+	const expecting, otherwise = 10 * time.Millisecond, 100 * time.Millisecond
+	pause := otherwise
+	if killed {
+		pause = expecting
+	}
+	var exited <-chan struct{}
+	if member != nil {
+		if ch, stop, err := exits.Watch(member); err == nil {
+			defer stop()
+			exited = ch
+		}
+	}
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-exited:
+	case <-timer.C:
+	case <-changed:
+	case <-cancel:
+		return false
+	}
+	return true
+}
+
+// note notes what a look at the leader, or a wait for it, has found.
+func (c *Child) note(exited bool, err error) {
+	if !c.exited && (exited || err != nil) {
+		c.exited, c.unobservable = exited, err != nil
+		c.changed()
+	}
+}
+
+// Look reports whether the leader has exited, without reaping it.
+func (c *Child) Look() bool {
+	if !c.exited && !c.status.known {
+		c.note(c.proc.Exited())
+	}
+	return c.exited
+}
+
+// Gone takes the steps that are due from the leader's exit to the end of its tree,
+// and reports whether that is reached. The rest is given time if it was asked to
+// stop, or if the caller has a reason of its own to be patient.
+func (c *Child) Gone(patient bool) bool {
+	if !c.exited {
+		if c.unobservable && !c.status.reaping {
+			c.reapInBackground()
+		}
+		return false
+	}
+	if c.over {
+		return true
+	}
+	switch {
+	case c.tree == nil:
+	case c.status.known && !c.tree.NamedWithoutLeader():
+		// The leader was reaped, and the group's id may be another's.
+	case c.patient(patient) && c.restLeft():
+		return false
+	default:
+		// Also where nobody was seen: looking is no proof while they fork. Those
+		// whom we may not kill are not waited for.
+		err := c.tree.Kill()
+		c.killed = true
+		if c.restLeft() && err == nil {
+			return false
+		}
+		c.tree.ReapOrphans()
+	}
+	c.over = true
+	return true
+}
+
+// patient reports whether those who outlive the leader are given time.
+func (c *Child) patient(patient bool) bool { return c.tree != nil && !c.killed && (c.asked || patient) }
+
+// restLeft reports whether somebody of the tree is left beside the leader.
+func (c *Child) restLeft() (left bool) {
+	c.member, left = c.tree.Member()
+	return left
+}
+
+// Sealed reports whether the command has come to its end by itself, save for what
+// is killed without being asked. Patient is as for Gone.
+func (c *Child) Sealed(patient bool) bool { return c.Look() && !c.patient(patient) }
+
+// Abandon gives back what can be given back of a process that nobody will wait for
+// any more. Nothing is killed.
+func (c *Child) Abandon() {
+	if c.status.known {
+		return
+	}
+	exited := c.Look()
+	c.forsake()
+	if exited && c.launch != nil {
+		c.launch.Reaped()
+	}
+}
+
+// forsake lets go of a tree whose leader nobody knows any more.
+func (c *Child) forsake() {
+	if c.tree != nil && !c.over {
+		c.over = true
+		c.tree.Abandon()
+	}
+}

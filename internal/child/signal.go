@@ -1,0 +1,79 @@
+package child
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"example.com/xexec/internal/tree"
+)
+
+// Send sends sig to the process, or to its tree, if that is alive. It returns
+// os.ErrProcessDone if nobody is.
+func (c *Child) Send(sig os.Signal) error {
+	if c.tree != nil {
+		return c.sendToTree(sig)
+	}
+	if c.Look() {
+		return os.ErrProcessDone
+	}
+	err := tree.SendTo(c.proc.OS, c.leads, sig)
+	if err != nil && c.Look() {
+		return os.ErrProcessDone // it has just exited; on Windows the error can be anything
+	}
+	return err
+}
+
+func (c *Child) sendToTree(sig os.Signal) error {
+	if c.over || c.Look() && !c.restLeft() {
+		return os.ErrProcessDone
+	}
+	if sig != os.Kill {
+		return c.tree.Signal(sig)
+	}
+	err := c.tree.Kill()
+	if err == nil {
+		c.killed = true
+		c.changed() // whoever waits looks at shorter intervals now
+	}
+	return err
+}
+
+// Ask sends the stop signal sig, and lets whoever is stopped continue so that it
+// can obey. If this system can never send it, the error is errors.ErrUnsupported.
+func (c *Child) Ask(sig os.Signal) error {
+	if err := c.Send(sig); err != nil {
+		if neverSent(sig, err) && !errors.Is(err, errors.ErrUnsupported) {
+			err = fmt.Errorf("xexec: stop signal %v: %w: %w", sig, errors.ErrUnsupported, err)
+		}
+		return err
+	}
+	c.asked = true
+	if continueSignal != nil && sig != os.Kill {
+		c.Send(continueSignal) // who has gone since needs none
+	}
+	return nil
+}
+
+// End kills the process, or its tree, on somebody's behalf. It returns
+// os.ErrProcessDone if that is not what ends it: the process, or the leader of a
+// tree that is not given time, has exited by itself. Patient is as for Gone.
+func (c *Child) End(patient bool) error {
+	sealed := c.Sealed(patient)
+	err := c.Send(os.Kill)
+	if err == nil && sealed {
+		return os.ErrProcessDone
+	}
+	if err == nil {
+		c.ended = true
+		c.restKilled = c.restKilled || c.exited
+	}
+	return err
+}
+
+// DiedOfEnd reports whether End is what has ended the process, or the rest of its
+// tree. If the process has ended before, its status is its own. Where the status is
+// not known, because somebody else has taken it, what End did must do.
+func (c *Child) DiedOfEnd() bool {
+	return c.ended && (c.status.state == nil || diedOfKill(c.status.state)) || c.restKilled
+}

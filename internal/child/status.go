@@ -1,0 +1,77 @@
+package child
+
+import "os"
+
+// A status is how the leader's status is taken, and what it is.
+type status struct {
+	wait     func() (*os.ProcessState, error) // takes it; Reap's, or os/exec's Wait
+	mayBlock func() bool                      // that may not return at once; nil for never
+	reaped   func(*os.ProcessState, error)    // is told; or nil
+
+	reaping bool // a goroutine takes it, or has done so
+	known   bool // it was taken, by us or by somebody else
+	state   *os.ProcessState
+	err     error // without a state
+}
+
+// Reap takes the status of a process that is gone, and reports whether it has it:
+// where that may take longer, a goroutine does it, and tells.
+func (c *Child) Reap() bool {
+	s := &c.status
+	switch {
+	case s.known:
+	case s.reaping:
+		return false
+	case s.mayBlock != nil && s.mayBlock():
+		c.reapInBackground()
+		return false
+	default:
+		c.take(s.wait())
+	}
+	if c.tree != nil {
+		c.tree.Close()
+	}
+	if c.launch != nil {
+		c.launch.Reaped()
+	}
+	return true
+}
+
+// reapInBackground lets a goroutine take the status: where the exit cannot be seen
+// before, and where the wait may block.
+func (c *Child) reapInBackground() {
+	c.status.reaping = true
+	go func() {
+		state, err := c.status.wait()
+		c.lock.Lock()
+		defer c.lock.Unlock()
+		c.take(state, err)
+	}()
+}
+
+// take notes what the wait has returned.
+func (c *Child) take(state *os.ProcessState, err error) {
+	c.Reaped(state, err)
+	if c.status.reaped != nil {
+		c.status.reaped(state, err)
+	}
+	c.changed()
+}
+
+// Reaped notes that the process was reaped.
+func (c *Child) Reaped(state *os.ProcessState, err error) {
+	s := &c.status
+	c.exited, s.known, s.state = true, true, state
+	if state == nil {
+		s.err = err
+		if !isStolen(err) {
+			c.forsake() // it was released: what becomes of it nobody can tell
+		}
+	}
+}
+
+// Status returns the status that was taken, or the error of taking it: somebody else
+// has reaped the process, or it was released. It is not known before Reap.
+func (c *Child) Status() (state *os.ProcessState, err error, known bool) {
+	return c.status.state, c.status.err, c.status.known
+}

@@ -1,0 +1,9 @@
+package exits
+
+import (
+	"testing"
+
+	"example.com/xexec/internal/testkit"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }

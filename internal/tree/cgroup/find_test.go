@@ -1,0 +1,27 @@
+//go:build linux
+
+package cgroup
+
+import (
+	"runtime"
+	"testing"
+)
+
+func lockThread() { runtime.LockOSThread() }
+
+func TestParseMountinfo(t *testing.T) {
+	for _, test := range []struct {
+		in   string
+		want mount
+	}{
+		{"", mount{}},
+		{"31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755\n", mount{}},
+		{"32 31 0:29 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw\n", mount{"/sys/fs/cgroup/unified", "/"}},
+		{"41 31 0:38 /a\\040b /mnt/\\134x\\011y rw shared:3 master:2 - cgroup2 none rw\n", mount{"/mnt/\\x\ty", "/a b"}},
+		{"41 31 0:38 / /sys rw - cgroup2x none rw\n41 31 - cgroup2 none\n", mount{}},
+	} {
+		if got := parseMountinfo(test.in); got != test.want {
+			t.Errorf("%q: %q, want %q", test.in, got, test.want)
+		}
+	}
+}

@@ -1,0 +1,117 @@
+package tree
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"syscall"
+	"testing"
+	"weak"
+)
+
+// start starts c by l.
+func start(l *Launch, c *exec.Cmd, canceled ...<-chan struct{}) error {
+	given := *c
+	_, err := l.Start(func(attr *syscall.SysProcAttr) (*os.Process, error) {
+		*c = given
+		c.SysProcAttr = attr
+		err := c.Start()
+		return c.Process, err
+	}, canceled...)
+	c.SysProcAttr = given.SysProcAttr
+	return err
+}
+
+// Prepare changes a copy, and the process is what the caller asked for.
+func TestPrepareLeavesSysProcAttrAlone(t *testing.T) {
+	for _, whole := range []bool{false, true} {
+		for _, parentExit := range []bool{false, true} {
+			attr := new(syscall.SysProcAttr)
+			l, err := Prepare(attr, "", whole, parentExit)
+			if errors.Is(err, errors.ErrUnsupported) {
+				continue
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(attr, new(syscall.SysProcAttr)) || (l.Tree() != nil) != whole {
+				t.Errorf("%+v, tree %v", attr, l.Tree())
+			}
+			if !whole && !parentExit && l.attr != attr {
+				t.Error("it is changed without need")
+			}
+			l.Abort()
+		}
+	}
+}
+
+// A missing directory is named as os.StartProcess names it.
+func TestMissingDir(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "missing")
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{missing, filepath.Join(missing, "deeper"), file, filepath.Join(file, "deeper")} {
+		for _, program := range []string{program, missing} {
+			for _, given := range []*syscall.SysProcAttr{nil, {}} {
+				std := exec.Command(program)
+				std.Dir, std.SysProcAttr = dir, given
+				want := std.Start()
+				for _, how := range []struct{ whole, parentExit bool }{{true, false}, {false, true}, {true, true}} {
+					l, err := Prepare(given, dir, how.whole, how.parentExit)
+					if errors.Is(err, errors.ErrUnsupported) {
+						continue
+					}
+					if err != nil {
+						t.Fatal(err)
+					}
+					c := exec.Command(program)
+					c.Dir = dir
+					err = start(l, c)
+					l.Abort()
+					var got, wanted *fs.PathError
+					if !errors.As(err, &got) || !errors.As(want, &wanted) || *got != *wanted {
+						t.Errorf("%+v, given %v: %v, os/exec says %v", how, given, err, want)
+					}
+				}
+			}
+		}
+	}
+}
+
+// Once the process runs, the launch holds nothing of the caller's.
+func TestLaunchHoldsNoSysProcAttr(t *testing.T) {
+	attr := new(syscall.SysProcAttr)
+	l, err := Prepare(attr, "", true, false)
+	if err != nil {
+		t.Skip(err)
+	}
+	p := weak.Make(attr)
+	c := exec.Command("true")
+	if err := start(l, c); err != nil {
+		t.Fatal(err)
+	}
+	c.Wait()
+	l.Tree().Close()
+	attr = nil
+	for range 10 {
+		runtime.GC()
+		if p.Value() == nil {
+			break
+		}
+	}
+	if p.Value() != nil {
+		t.Error("it does")
+	}
+	l.Reaped()
+	runtime.KeepAlive(l)
+}

@@ -1,0 +1,94 @@
+package tree
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"example.com/xexec/internal/tree/cgroup"
+)
+
+func (r *run) exited() bool { return r.leaderExited() }
+
+// eachKind runs f for every kind of tree that can be made here. Give c's attributes
+// to the command.
+func eachKind(t *testing.T, f func(t *testing.T, kind Kind, attr *syscall.SysProcAttr)) {
+	t.Run("group", func(t *testing.T) { f(t, ProcessGroup, plainGroup(t)) })
+	t.Run("cgroup", func(t *testing.T) { needCgroup(t); f(t, Cgroup, nil) })
+}
+
+func needCgroup(t testing.TB) {
+	t.Helper()
+	g := cgroup.New()
+	if g == nil {
+		t.Skip("no cgroup can be made here")
+	}
+	defer g.Remove()
+	c := exec.Command("true")
+	c.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: g.FD()}
+	if err := c.Run(); err != nil {
+		t.Skip("no process can be started in a cgroup:", err)
+	}
+}
+
+// plainGroup returns the attributes of a tree that is a process group: it is to be in
+// our own cgroup.
+func plainGroup(t testing.TB) *syscall.SysProcAttr {
+	g := cgroup.New()
+	if g == nil {
+		return nil
+	}
+	defer g.Remove()
+	dir, err := os.Open(filepath.Dir(cgroupDir(g)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { dir.Close() })
+	return &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(dir.Fd())}
+}
+
+// cgroupDir returns the directory of g.
+func cgroupDir(g *cgroup.Group) string {
+	dir, _ := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", g.FD()))
+	return dir
+}
+
+// withoutDescriptors calls f while no file can be opened.
+func withoutDescriptors(t *testing.T, f func()) {
+	t.Helper()
+	var old unix.Rlimit
+	if err := unix.Prlimit(0, unix.RLIMIT_NOFILE, nil, &old); err != nil {
+		t.Fatal(err)
+	}
+	unix.Prlimit(0, unix.RLIMIT_NOFILE, &unix.Rlimit{Max: old.Max}, nil)
+	defer unix.Prlimit(0, unix.RLIMIT_NOFILE, &old, nil)
+	f()
+}
+
+func needPidfds(t testing.TB) {
+	t.Helper()
+	fd, err := unix.PidfdOpen(os.Getpid(), 0)
+	if err != nil {
+		t.Skip("no pidfds: ", err)
+	}
+	defer unix.Close(fd)
+	if err := unix.PidfdSendSignal(fd, 0, nil, 0); err != nil {
+		t.Skip("no pidfds: ", err)
+	}
+}
+
+// state returns the letter in /proc/pid/stat, "" if there is no such process.
+func state(pid int) string {
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	_, rest, _ := strings.Cut(string(b), ") ")
+	letter, _, _ := strings.Cut(rest, " ")
+	return letter
+}
+
+func isAlive(pid int) bool { s := state(pid); return s != "" && s != "Z" && s != "X" }

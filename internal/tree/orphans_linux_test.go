@@ -1,0 +1,281 @@
+package tree
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// asReaper runs the calling test in a process that orphans are given to.
+func asReaper(t *testing.T, f func(t *testing.T)) {
+	t.Run("subreaper", func(t *testing.T) {
+		if alone(t, nil) {
+			if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+				t.Fatal(err)
+			}
+			f(t)
+		}
+	})
+	t.Run("PID 1", func(t *testing.T) {
+		if os.Getuid() != 0 && os.Getpid() != 1 {
+			t.Skip("takes root")
+		}
+		if alone(t, &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID | unix.CLONE_NEWNS}) {
+			if os.Getpid() != 1 {
+				t.Fatal("we are", os.Getpid())
+			}
+			if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+				t.Fatal(err)
+			}
+			if err := unix.Mount("proc", "/proc", "proc", 0, ""); err != nil {
+				t.Fatal(err)
+			}
+			f(t)
+		}
+	})
+}
+
+// children returns our children, by what the kernel says of each.
+func children() []int { pids := allChildren(); slices.Sort(pids); return pids }
+
+// waitAny returns the zombies that a wait for any child finds.
+func waitAny() (pids []int) {
+	for {
+		pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil)
+		if pid <= 0 {
+			return pids
+		}
+		if err == nil {
+			pids = append(pids, pid)
+		}
+	}
+}
+
+// end takes the tree through its end, as its caller has to.
+func (r *run) end(t testing.TB) {
+	r.awaitExit(t)
+	if err := r.Kill(); err != nil {
+		t.Error(err)
+	}
+	eventually(t, "nobody is left", func() bool { _, left := r.Member(); return !left })
+	r.ReapOrphans()
+	if err := r.cmd.Wait(); errors.Is(err, syscall.ECHILD) {
+		t.Error("the leader:", err)
+	}
+	r.Close()
+	r.launch.Reaped()
+}
+
+// Trees leave no zombie, one after the other and many at a time.
+func TestReapOrphans(t *testing.T) {
+	asReaper(t, func(t *testing.T) {
+		eachKind(t, func(t *testing.T, kind Kind, attr *syscall.SysProcAttr) {
+			leave := ""
+			if kind == Cgroup {
+				leave = "setsid "
+			}
+			run := func() {
+				c := sh("sleep 60 & (sleep 60 & sleep 60 & sleep 0.001) & " + leave + "sh -c 'sleep 60 & sleep 60' & exit 0")
+				c.Stdin, c.Stdout = os.Stdin, os.Stderr
+				c.SysProcAttr = attr
+				launch(t, c, false).end(t)
+			}
+			for range 20 {
+				run()
+			}
+			if z := waitAny(); z != nil {
+				t.Fatalf("one after the other: %d zombies", len(z))
+			}
+			var all sync.WaitGroup
+			for range 8 {
+				all.Go(func() {
+					for range 10 {
+						run()
+					}
+				})
+			}
+			all.Wait()
+			if z := waitAny(); z != nil {
+				t.Errorf("eight at a time: %d zombies", len(z))
+			}
+			if c := children(); len(c) != 0 {
+				t.Errorf("children: %v", c)
+			}
+		})
+	})
+}
+
+// What is not the tree's stays: the program's own children, also in the tree's group
+// or cgroup; orphans of others.
+func TestOwnChildrenAreNotReaped(t *testing.T) {
+	asReaper(t, func(t *testing.T) {
+		eachKind(t, func(t *testing.T, kind Kind, attr *syscall.SysProcAttr) {
+			for _, named := range []bool{false, true} { // by Member, before it dies
+				for _, thread := range []string{"first", "other"} {
+					t.Run(fmt.Sprintf("%s thread, named %v", thread, named), func(t *testing.T) {
+						c := sh("(sleep 60 & echo $!) ; read x")
+						c.SysProcAttr = attr
+						r := launch(t, c, false)
+						orphan := r.pidLine(t)
+
+						own := exec.Command("sleep", "60")
+						own.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pgid: r.pid}
+						if kind == Cgroup {
+							own.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: r.cgroup.FD()}
+						}
+						var raw int // one without a pidfd
+						onThread(thread == "first", func() {
+							if err := own.Start(); err != nil {
+								t.Error(err)
+							}
+							if thread == "other" {
+								var err error
+								if raw, err = syscall.ForkExec("/bin/sleep", []string{"sleep", "60"}, &syscall.ProcAttr{Sys: own.SysProcAttr}); err != nil {
+									t.Error(err)
+								}
+							}
+						})
+						stranger := sh("sleep 0.001 & echo $!")
+						out, err := stranger.Output()
+						if err != nil {
+							t.Fatal(err)
+						}
+
+						if named {
+							r.letGo(t)
+							for seen := map[int]bool{}; len(seen) < 2; {
+								p, _ := r.Member()
+								if p == nil {
+									t.Fatal("nobody is named")
+								}
+								seen[p.Pid] = true
+								syscall.Kill(p.Pid, syscall.SIGKILL)
+								eventually(t, "it is dead", func() bool { return !isAlive(p.Pid) })
+							}
+						}
+						r.input.Close()
+						r.end(t)
+						if state(orphan) != "" {
+							t.Error("the orphan is left")
+						}
+						if err := own.Wait(); err == nil || err.Error() != "signal: killed" {
+							t.Error("Wait for our own child:", err)
+						}
+						if raw != 0 {
+							if pid, err := syscall.Wait4(raw, nil, 0, nil); pid != raw {
+								t.Error("wait4 for our own child:", err)
+							}
+						}
+						var pid int
+						fmt.Sscan(string(out), &pid)
+						if got, err := syscall.Wait4(-1, nil, 0, nil); got != pid {
+							t.Errorf("wait4(-1): %d, %v; want %d", got, err, pid)
+						}
+					})
+				}
+			}
+		})
+	})
+}
+
+// onThread calls f on the first thread of the process, or on another.
+func onThread(first bool, f func()) {
+	if first {
+		done := make(chan struct{})
+		onFirst <- func() { defer close(done); f() }
+		<-done
+		return
+	}
+	f() // tests run on other threads
+}
+
+// The first thread is kept for what tests give to it.
+func init() { runtime.LockOSThread() }
+
+var onFirst = make(chan func())
+
+func serveFirst(code <-chan int) int {
+	for {
+		select {
+		case f := <-onFirst:
+			f()
+		case c := <-code:
+			return c
+		}
+	}
+}
+
+// Where nobody adopts, nobody is asked.
+func TestReapOrphansElsewhere(t *testing.T) {
+	if adoptsOrphans() {
+		t.Skip("orphans are given to us")
+	}
+	c := sh("read x")
+	r := launch(t, c, false)
+	own := exec.Command("true")
+	own.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pgid: r.pid}
+	if err := own.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is a zombie", func() bool { return state(own.Process.Pid) == "Z" })
+	r.ReapOrphans()
+	if err := own.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+// What /proc/self/task says agrees with what each process says.
+func TestAdoptedChildren(t *testing.T) {
+	if !alone(t, nil) {
+		return
+	}
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat("/proc/self/task"); err != nil {
+		t.Skip(err)
+	}
+	if _, err := os.Stat(fmt.Sprintf("/proc/self/task/%d/children", os.Getpid())); err != nil {
+		t.Skip(err)
+	}
+	out, err := sh("sleep 60 >/dev/null 2>&1 & echo $!; sleep 60 >/dev/null 2>&1 & echo $!").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var own *exec.Cmd
+	onThread(false, func() {
+		own = exec.Command("sleep", "60")
+		own.Start()
+	})
+	var pids []int
+	for f := range strings.FieldsSeq(string(out)) {
+		var pid int
+		fmt.Sscan(f, &pid)
+		pids = append(pids, pid)
+		defer syscall.Kill(pid, syscall.SIGKILL)
+	}
+	defer own.Process.Kill()
+	if got := adoptedChildren(); !slices.Equal(got, pids) {
+		t.Errorf("adopted: %v, want %v", got, pids)
+	}
+	if all := children(); len(all) != 3 || !slices.Contains(all, own.Process.Pid) {
+		t.Errorf("all: %v, want %v and %v", all, pids, own.Process.Pid)
+	}
+	for _, pid := range pids {
+		if isOwnChild(pid) {
+			t.Errorf("%d is no own child", pid)
+		}
+	}
+	if !isOwnChild(own.Process.Pid) {
+		t.Error("an own child is none")
+	}
+}
