@@ -260,6 +260,12 @@ func TestReaped(t *testing.T) {
 		expect(t, what, exited, err, true)
 	}
 	gone, stop, err := Watch(c.Process)
+	if runtime.GOOS == "windows" {
+		if err == nil {
+			t.Error("Watch of a process that has no handle")
+		}
+		return
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
