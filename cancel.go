@@ -5,46 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
-	"weak"
 
 	"example.com/xexec/internal/cause"
 	"example.com/xexec/internal/oscmd"
 )
 
-// A canceler is what the end of a context does to a command.
-type canceler struct {
-	kind cancelKind
-	call func() error // the caller's Cancel, for callCancel
-}
-
-type cancelKind int
-
-const (
-	noCancel   cancelKind = iota // there is none: WaitDelay alone
-	byDefault                    // CommandContext's: kill, or ask if there is a grace period
-	terminate                    // the method value Terminate of this Cmd: ask
-	callCancel                   // any other function
-)
-
-// cancelerOf returns what c's Cancel stands for. A struct copy has the default
-// Cancel of the original; what is meant is: kill the command whose context ended.
-func cancelerOf(c *Cmd) canceler {
-	switch f := c.Cancel; {
-	case f == nil:
-		return canceler{kind: noCancel}
-	case isDefaultCancel(f):
-		return canceler{kind: byDefault}
-	case isMethod(f, c, terminateCode):
-		return canceler{kind: terminate}
-	default:
-		return canceler{callCancel, f}
-	}
-}
-
 // defaultCancel returns CommandContext's Cancel for c. It is called only where
 // os/exec watches the context, or by the caller. It must be the only function
-// literal here, and not inlined: see isDefaultCancel.
+// literal here, and not inlined: cancels knows it by its code.
 //
 //go:noinline
 func defaultCancel(c *Cmd) func() error {
@@ -63,42 +31,21 @@ func defaultCancel(c *Cmd) func() error {
 	}
 }
 
-var (
-	defaultCancelCode = oscmd.Code(defaultCancel(nil))
-	killCode          = oscmd.Code((*Cmd)(nil).Kill)
-	terminateCode     = oscmd.Code((*Cmd)(nil).Terminate)
-)
+var cancels = oscmd.CancelsOf(defaultCancel(nil), (*Cmd)(nil).Kill, (*Cmd)(nil).Terminate)
 
-// isDefaultCancel reports whether f is a Cancel that CommandContext has set, ours
-// or os/exec's, for whichever Cmd.
-func isDefaultCancel(f func() error) bool {
-	return oscmd.Code(f) == defaultCancelCode || oscmd.IsDefaultCancel(f)
+// A canceler is what the end of a context does to a command.
+type canceler struct {
+	kind oscmd.Cancel
+	call func() error // the caller's Cancel
 }
 
-// isMethod reports whether f is the method value of c that code stands for.
-func isMethod(f func() error, c *Cmd, code uintptr) bool {
-	return oscmd.Code(f) == code && oscmd.Receiver(f) == c.Std()
-}
-
-// A registration is what a context has of a run. The context holds it, and the run
-// does not: a context's values may lead to the Cmd.
-type registration struct{ stop func() bool }
-
-// register lets the end of ctx do what with says. It calls methods of ctx, so the
+// watch lets the end of ctx do what with says. It calls methods of ctx, so the
 // caller holds no lock.
-func (r *run) register(ctx context.Context, with canceler) {
-	if ctx.Done() == nil {
-		return
-	}
-	reg := new(registration)
-	reg.stop = context.AfterFunc(ctx, func() {
-		r.contextEnded(cause.Of(ctx), with)
-		runtime.KeepAlive(reg)
-	})
+func (r *run) watch(ctx context.Context, with canceler) {
+	w := cause.On(ctx, func(why *cause.Reason) { r.contextEnded(why, with) })
 	r.mu.Lock()
-	r.ending.registered = append(r.ending.registered, weak.Make(reg))
-	r.unlock()
-	runtime.KeepAlive(reg)
+	defer r.unlock()
+	r.ending.watches = append(r.ending.watches, w)
 }
 
 // contextEnded ends the command because a context has ended. Each of its two
@@ -111,15 +58,15 @@ func (r *run) contextEnded(why *cause.Reason, with canceler) {
 		return
 	}
 	r.armDelay(why)
-	grace := r.settings.gracePeriod > 0 && with.kind != terminate
+	grace := r.settings.gracePeriod > 0 && (with.kind == oscmd.NoCancel || with.kind == oscmd.DefaultCancel)
 	var err error
 	switch {
-	case with.kind == callCancel:
+	case with.kind == oscmd.OtherCancel:
 		r.cancel(with.call, why)
 		return
-	case with.kind == noCancel && !grace:
+	case with.kind == oscmd.NoCancel && !grace:
 		return
-	case with.kind == byDefault && !grace, r.sealed():
+	case with.kind != oscmd.Terminate && !grace, r.sealed():
 		err = r.end(why)
 	default:
 		if grace {

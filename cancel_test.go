@@ -190,6 +190,7 @@ func TestCoincidingFailureIsNotBlamedOnTheContext(t *testing.T) {
 }
 
 func TestNoGoroutineWatchesAContext(t *testing.T) {
+	testkit.NeedDescriptors(t, 250)
 	testkit.Deadline(t, testkit.Stuck)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

@@ -50,12 +50,12 @@ func (c *Cmd) Clone() *Cmd {
 	if c.madeHere(d.Stderr) {
 		d.Stderr = nil
 	}
-	switch f := d.Cancel; {
-	case isDefaultCancel(f):
+	switch cancels.Of(c.Std()) {
+	case oscmd.DefaultCancel:
 		d.Cancel = defaultCancel(d)
-	case isMethod(f, c, killCode):
+	case oscmd.KillCancel:
 		d.Cancel = d.Kill
-	case isMethod(f, c, terminateCode):
+	case oscmd.Terminate:
 		d.Cancel = d.Terminate
 	}
 	stateOf(d).settings = s.settings

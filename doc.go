@@ -13,56 +13,59 @@
 //
 // [Cmd.Wait] may be called by any number of goroutines, any number of times, and
 // all get the same result. [Cmd.WaitContext] can be left, [Cmd.TryWait] does not
-// block, [Cmd.Done] is for a select. They first observe the exit without reaping
-// the process, then reap it (in one call where a pidfd makes that as safe); what
-// follows (the rest of the output, the result) is taken on by whichever of them
-// comes next. While nobody waits, nothing runs
-// and nothing is reaped: an exited process stays a zombie, which keeps its
-// process id and group id from being used again.
+// block, [Cmd.Done] is for a select. They first see that the process has exited,
+// and then reap it. While nobody waits, nothing runs and nothing is reaped: an
+// exited process stays a zombie, and keeps its process id from being used again.
 //
 // # Signals
 //
 // [Cmd.Kill] and [Cmd.Signal] may be called from any goroutine at any time. A
-// signal is sent only while the exit of the process has not been seen, and the
-// process is reaped only after that, or the signal goes to a pidfd: so it never
-// reaches another process that has got the id since. They return [os.ErrProcessDone] once the process
-// has exited, whether or not it was reaped.
-//
-// [Cmd.Terminate] asks a command to stop, and [Cmd.Shutdown] sees to it that it
-// does: it asks, waits until a context ends, then kills.
-//
-// # Trees
-//
-// With [Cmd.SetTree], the command and all that it starts are one unit, which
-// signals, Shutdown and contexts reach as a whole. When the command exits by
-// itself, what is left of its tree is killed before Wait returns; when it was
-// asked to stop, the others have until the deadline to clean up. So a context
-// ends "sleep 50 | cat" on time, and nothing of it is left.
-//
-// What holds a tree together depends on the system, and [Cmd.TreeKind] tells. On
-// Windows it is a job object, which no descendant can leave. On Unix it is a
-// process group, which a descendant leaves with setsid(2): it is then neither
-// signalled nor killed. On Linux, where this process may make a cgroup (version
-// 2), the tree is born into one of its own, and setsid does not help. That is so
-// for root in most containers and in a delegated systemd scope, and not for an
-// ordinary user's login session.
-//
-// [Cmd.SetKillOnParentExit] makes the system kill the command when this process
-// ends, however it ends.
+// signal is sent only while the exit has not been seen, and the process is reaped
+// only after that: so it never reaches another process that has got the id since.
+// [Cmd.Terminate] asks a command to stop; [Cmd.Shutdown] asks, waits, then kills.
 //
 // # Contexts
 //
-// [CommandContext] is as in os/exec. [Cmd.RunContext], [Cmd.StartContext],
-// [Cmd.OutputContext] and [Cmd.CombinedOutputContext] take the context when the
-// command starts, and their error for a command that the context has ended tells
-// both how it exited and why: errors.As finds the [*ExitError], errors.Is the
-// context's error and its cause. [Cmd.Cause] tells the reason to code that keeps
-// to os/exec's methods. A failure that merely coincides with the context's end
-// is not blamed on it.
+// A context given to [CommandContext], or to [Cmd.RunContext] and the like, ends the
+// command; one given to [Cmd.WaitContext] or [Cmd.Shutdown] ends the waiting. Of a
+// command that has two, each ends it. [Cmd.SetGracePeriod] makes them ask first.
+// The Context methods' errors tell both how the command exited and why: [errors.As]
+// finds the [*ExitError], [errors.Is] the context's error and its cause. [Cmd.Cause]
+// tells the reason to code that keeps to os/exec's methods. What coincides with the
+// context's end, and is not its doing, is not blamed on it.
 //
-// As in os/exec, a command without WaitDelay is complete only when its output
-// has come to an end, so a descendant that holds that open can delay Wait past
-// the command's death.
+// A Cancel of the caller's may call Signal, Kill, Terminate and Shutdown. Wait,
+// WaitContext and Done cannot end in it: the process is not reaped while a Cancel
+// runs that was called when it was alive, and its result is part of theirs.
+//
+// # Trees
+//
+// With [Cmd.SetTree], the command and all that it starts are one unit. What holds it
+// together, and who is in it, [Cmd.TreeKind] tells:
+//
+//   - [Cgroup], on Linux where this process may make a child of its own cgroup in a
+//     version 2 hierarchy (as root in most containers, or in a delegated systemd
+//     scope), with cgroup.kill (Linux 5.14): every descendant.
+//   - [ProcessGroup], on other Linux systems, macOS and the BSDs: the process group
+//     of the leader. A descendant that leaves it, as daemons do with setsid(2), is
+//     not in the tree. Where it cannot be seen whether others are left in a group
+//     (NetBSD, OpenBSD, DragonFly, 32-bit FreeBSD, Linux without a /proc of our pid
+//     namespace), they are killed when the leader exits, also after Terminate.
+//   - [JobObject], on Windows: every descendant.
+//
+// A member that belongs to another user and cannot be killed is not waited for; one
+// that is killed and does not die (in an uninterruptible system call) is, without a
+// bound. Where this process is PID 1 or a subreaper, members that become its children
+// are reaped with the tree, and no others. If somebody else has reaped the leader, a
+// group can be reached through its pidfd (Linux 6.9) or not at all.
+//
+// SysProcAttr is not modified. It may ask for a session (Setsid), or for the
+// foreground of a terminal, which goes back to the group that had it when the tree
+// ends. A tree in the background that reads from its terminal is stopped by the
+// system (SIGTTIN): give it another Stdin, or the foreground. The group of another
+// process (Pgid) contradicts SetTree; with a cgroup of the caller's (UseCgroupFD)
+// the tree is the process group. A command that os/exec's Start has started is a
+// tree if SysProcAttr made it lead a group.
 //
 // # Functions that take an *exec.Cmd
 //
@@ -74,42 +77,48 @@
 //
 // # Deviations from os/exec
 //
-//   - A second or concurrent Wait returns the result of the first, instead of
-//     an error, a hang or a race (golang/go#28461, golang/go#67642).
-//   - Wait never discards output. What the command wrote before it exited can be
-//     read from StdoutPipe and StderrPipe while, and after, Wait returns; then
-//     the reader sees [io.EOF], never "file already closed" (golang/go#19685).
-//   - StdoutPipe and StderrPipe return a reader that has the methods of
-//     [os.File] but is not one.
-//   - No goroutine watches a context, so a command that was started with one
-//     and is never waited for leaks none (golang/go#52580).
-//   - Start retries, for at most about 0.1 s, when the program file is still open
-//     for writing in a child that another goroutine has just forked
-//     (golang/go#22315). A file that is really being written fails as before.
-//   - WaitDelay bounds Wait also when a Stdin reader never returns
-//     (golang/go#7990).
-//   - The default Cancel does not claim to have killed a command that had exited
-//     by itself, so that is not blamed on its context.
-//   - One pair of descriptors of the null device is opened once and shared.
+//  1. A second or concurrent Wait returns the result of the first
+//     ([golang/go#28461], [golang/go#67642]).
+//  2. Output is not discarded. What the command wrote can be read from StdoutPipe and
+//     StderrPipe while, and after, Wait returns; then comes [io.EOF], never "file
+//     already closed" ([golang/go#19685]). WaitDelay keeps what is in a pipe, too.
+//  3. StdoutPipe and StderrPipe return a reader that has the methods of [os.File]
+//     but is not one.
+//  4. No goroutine watches a context ([golang/go#52580]).
+//  5. Start retries, for at most about 0.1 s, when the program file is still open
+//     for writing in a child that was just forked ([golang/go#22315]).
+//  6. WaitDelay bounds Wait also when a Stdin reader never returns ([golang/go#7990]).
+//  7. The default Cancel does not claim to have killed a command that had exited.
 //
-// # Platforms
+// # Linux
 //
-// On Linux an exit is observed with waitid(2) and WNOWAIT, through the pidfd that
-// [os.Process] has or, where there is none (before Linux 5.4, under a seccomp
-// filter), by process id. A few waits block a thread each, and reap in the same
-// call; all others share one epoll(7) set of those pidfds, which takes neither a
-// thread nor a descriptor for each child. Without pidfds, each waited-for child
-// takes a thread.
+// An exit is seen with waitid(2) and WNOWAIT, through the pidfd that [os.Process] has
+// or, where there is none (before Linux 5.4, under a seccomp filter), by process id.
+// A few waits block a thread each; all others share one epoll(7) set, which takes
+// neither a thread nor a descriptor for each child. Without pidfds, each waited-for
+// child takes a thread. A program that mostly starts commands gains from a GOMAXPROCS
+// above the number of processors: a thread that forks keeps its P until the exec.
 //
-// On macOS and the BSDs one kqueue(2) and one thread serve all waits.
+// # macOS and the BSDs
 //
-// On Windows a wait blocks a thread on the process handle, as in os/exec.
+// One kqueue(2) and one thread serve all waits.
+//
+// # Windows
+//
 // [os.Kill] and [os.Interrupt] are the only signals, and Interrupt and Terminate
 // are CTRL_BREAK to a console process group: see [Cmd.Signal].
 //
-// On Solaris, AIX and Plan 9 the exit cannot be observed without reaping: waiting
-// is os/exec's Wait in a goroutine that the waiters share, and a signal is as
-// safe as [os.Process] makes it. Trees are errors that are
-// [errors.ErrUnsupported]. On Plan 9, output that was not read when Wait returns
-// is lost, as under os/exec. On js and wasip1 no command can be started.
+// # Solaris, AIX and Plan 9
+//
+// The exit cannot be seen without reaping: waiting is os/exec's Wait in a goroutine
+// that the waiters share, and a signal is as safe as [os.Process] makes it. Trees are
+// errors that are [errors.ErrUnsupported]. On Plan 9, output that was not read when
+// Wait returns is lost, as under os/exec.
+//
+// [golang/go#28461]: https://go.dev/issue/28461
+// [golang/go#67642]: https://go.dev/issue/67642
+// [golang/go#19685]: https://go.dev/issue/19685
+// [golang/go#52580]: https://go.dev/issue/52580
+// [golang/go#22315]: https://go.dev/issue/22315
+// [golang/go#7990]: https://go.dev/issue/7990
 package xexec

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"time"
-	"weak"
 
 	"example.com/xexec/internal/cause"
 )
@@ -15,7 +14,7 @@ import (
 
 // An ending is what was done to end a run. It is guarded by run.mu.
 type ending struct {
-	registered []weak.Pointer[registration] // with contexts
+	watches []cause.Watch // of contexts
 
 	calling   int  // Cancels of the caller's that run
 	holding   int  // those of them that were called while the process was alive: it stays unreaped

@@ -40,6 +40,7 @@ import (
 	"time"
 	"weak"
 
+	"example.com/xexec/internal/cause"
 	"example.com/xexec/internal/child"
 	"example.com/xexec/internal/stdio"
 )
@@ -151,15 +152,13 @@ func (r *run) reach(p phase) {
 // unlock unlocks r.mu, and then lets go of the contexts that cannot end r any more,
 // which calls methods of theirs.
 func (r *run) unlock() {
-	var stops []weak.Pointer[registration]
+	var watches []cause.Watch
 	if r.phase >= reaped {
-		stops, r.ending.registered = r.ending.registered, nil
+		watches, r.ending.watches = r.ending.watches, nil
 	}
 	r.mu.Unlock()
-	for _, s := range stops {
-		if s := s.Value(); s != nil {
-			s.stop()
-		}
+	for _, w := range watches {
+		w.Stop()
 	}
 }
 

@@ -3,12 +3,10 @@ package xexec
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
-	"syscall"
-	"time"
 	"weak"
 
 	"example.com/xexec/internal/cause"
@@ -25,24 +23,29 @@ type starting struct {
 	own, bound context.Context // CommandContext's, StartContext's, or nil
 	cancel     canceler
 	settings   settings
+	open       func(io.Reader, io.Writer, io.Writer) (*stdio.Streams, error)
 	streams    *stdio.Streams
 	launch     *tree.Launch // nil if the process needs none
 }
 
-// start is Start, and StartContext if bound is not nil. Output's stderr is for its
-// ExitError.
-func (c *Cmd) start(bound context.Context, stderr *stdio.PrefixSuffix) error {
+// start is Start, and StartContext if bound is not nil. If here is true, the caller
+// is to call copyHere.
+func (c *Cmd) start(bound context.Context, here bool) (*run, error) {
 	s := stateOf(c)
 	settings, ok := s.claim(c)
 	if !ok {
-		return errAlreadyStarted
+		return nil, errAlreadyStarted
 	}
 	b := &starting{
 		cmd:      oscmd.Copy(c.Std()),
 		own:      oscmd.Context(c.Std()),
 		bound:    bound,
-		cancel:   cancelerOf(c),
+		cancel:   canceler{cancels.Of(c.Std()), c.Cancel},
 		settings: settings,
+		open:     stdio.Open,
+	}
+	if here {
+		b.open = stdio.OpenHere
 	}
 	child, parent := oscmd.Pipes(c.Std())
 	var p *os.Process
@@ -58,20 +61,21 @@ func (c *Cmd) start(bound context.Context, stderr *stdio.PrefixSuffix) error {
 		}
 	}()
 	delay := c.WaitDelay
+	stderr, _ := c.Stderr.(*stdio.PrefixSuffix) // Output has set it
 	p, err := b.start()
 	if err != nil {
 		if c.Err == nil {
 			c.Err = b.cmd.Err // "exec: no command", which String shows
 		}
-		return err
+		return nil, err
 	}
 	r := newRun(c, p, b.launch, settings)
 	r.ours, r.bound, r.delay = true, bound != nil, delay
 	r.streams, r.stderr, r.pipes = b.streams, stderr, parent
 	s.started(c, r)
 	r.streams.Copy(r.copyEnded)
-	b.register(r)
-	return nil
+	b.watch(r)
+	return r, nil
 }
 
 func newRun(c *Cmd, p *os.Process, launch *tree.Launch, settings settings) *run {
@@ -86,17 +90,17 @@ func newRun(c *Cmd, p *os.Process, launch *tree.Launch, settings settings) *run 
 	return r
 }
 
-// register lets the contexts end r.
-func (b *starting) register(r *run) {
-	if b.own != nil && (b.cancel.kind != noCancel || r.delay != 0 || r.settings.gracePeriod > 0) {
-		r.register(b.own, b.cancel)
+// watch lets the contexts end r.
+func (b *starting) watch(r *run) {
+	if b.own != nil && (b.cancel.kind != oscmd.NoCancel || r.delay != 0 || r.settings.gracePeriod > 0) {
+		r.watch(b.own, b.cancel)
 	}
 	if b.bound != nil {
 		with := b.cancel
-		if with.kind == noCancel {
-			with.kind = byDefault
+		if with.kind == oscmd.NoCancel {
+			with.kind = oscmd.DefaultCancel
 		}
-		r.register(b.bound, with)
+		r.watch(b.bound, with)
 	}
 }
 
@@ -111,7 +115,7 @@ func (b *starting) start() (p *os.Process, err error) {
 	if b.own != nil {
 		select {
 		case <-b.own.Done():
-			return nil, cmp.Or(b.own.Err(), context.Canceled)
+			return nil, b.ended()
 		default:
 		}
 	}
@@ -133,7 +137,7 @@ func (b *starting) start() (p *os.Process, err error) {
 			}
 		}()
 	}
-	b.streams, err = stdio.Open(b.cmd.Stdin, b.cmd.Stdout, b.cmd.Stderr)
+	b.streams, err = b.open(b.cmd.Stdin, b.cmd.Stdout, b.cmd.Stderr)
 	if err != nil {
 		return nil, err
 	}
@@ -143,51 +147,14 @@ func (b *starting) start() (p *os.Process, err error) {
 		}
 	}()
 	b.cmd.Stdin, b.cmd.Stdout, b.cmd.Stderr = b.streams.Stdin, b.streams.Stdout, b.streams.Stderr
-	if p, err = b.fork(); err != nil {
+	if p, err = child.Start(b.cmd, b.launch, cause.Done(b.own), cause.Done(b.bound)); err != nil {
+		if err == child.ErrCanceled {
+			err = b.ended()
+		}
 		return nil, err
 	}
 	b.streams.Started()
 	return p, nil
-}
-
-// fork forks, and tries again for a while if a program file is open for writing.
-// That is so by accident when another goroutine's child was forked in between, and
-// has not reached its exec (golang/go#22315).
-func (b *starting) fork() (*os.Process, error) {
-	const patience = 100 * time.Millisecond
-	began := time.Now()
-	for pause := time.Millisecond; ; pause *= 2 {
-		p, err := b.try()
-		if err == nil || !isTextBusy(err) || time.Since(began)+pause > patience {
-			return p, err
-		}
-		if !b.pause(pause) {
-			return nil, b.ended()
-		}
-	}
-}
-
-// try calls os/exec's Start, on the thread and with the attributes that the
-// launch wants.
-func (b *starting) try() (*os.Process, error) {
-	if b.launch == nil {
-		return b.startCopy(b.cmd.SysProcAttr)
-	}
-	p, err := b.launch.Start(b.startCopy, doneOf(b.own), doneOf(b.bound))
-	if errors.Is(err, tree.ErrCanceled) {
-		err = b.ended()
-	}
-	return p, err
-}
-
-func (b *starting) startCopy(attr *syscall.SysProcAttr) (*os.Process, error) {
-	in := *b.cmd
-	in.SysProcAttr = attr
-	err := in.Start()
-	if err == nil && in.Process == nil {
-		err = context.Canceled // its context says that it has ended, and has no error
-	}
-	return in.Process, err
 }
 
 // ended is the error of a Start that the end of a context has prevented.
@@ -195,20 +162,7 @@ func (b *starting) ended() error {
 	if b.bound != nil && b.bound.Err() != nil {
 		return cause.Of(b.bound).Error(nil, nil)
 	}
-	return b.own.Err()
-}
-
-// pause waits for d. It returns false if a context ends before that.
-func (b *starting) pause(d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-doneOf(b.own):
-	case <-doneOf(b.bound):
-	}
-	return false
+	return cmp.Or(b.own.Err(), context.Canceled)
 }
 
 // check refuses settings that make no sense.
@@ -220,14 +174,6 @@ func (s settings) check() error {
 		return fmt.Errorf("xexec: SetGracePeriod: negative time %v", s.gracePeriod)
 	}
 	return nil
-}
-
-// doneOf is ctx.Done, also for a nil ctx.
-func doneOf(ctx context.Context) <-chan struct{} {
-	if ctx == nil {
-		return nil
-	}
-	return ctx.Done()
 }
 
 // adopt makes the run of a process that os/exec's Start, or the caller's own code,

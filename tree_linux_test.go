@@ -140,6 +140,7 @@ func helperParent(args []string) int {
 }
 
 func TestKillOnParentExit(t *testing.T) {
+	testkit.NeedOwnProc(t)
 	t.Parallel()
 	for _, arg := range []string{"leader", "tree"} {
 		t.Run(arg, func(t *testing.T) {
@@ -311,6 +312,7 @@ func helperForeground([]string) int {
 }
 
 func TestTreeInTheForeground(t *testing.T) {
+	testkit.NeedOwnProc(t)
 	t.Parallel()
 	testkit.Deadline(t, testkit.Stuck)
 	master, tty := testkit.OpenPty(t)

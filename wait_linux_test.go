@@ -26,7 +26,6 @@ import (
 
 func init() {
 	testkit.Register("crowd", helperCrowd)
-	testkit.Register("trace", helperTrace)
 }
 
 // A Cancel that signals by process id, as many do, is called while that is the
@@ -87,6 +86,7 @@ func rawHasExited(pid int) (exited, ours bool) {
 // A child that stops for its tracer, us, has not exited: it can be killed. Wait
 // returns then, as under os/exec, which after that knows no process any more.
 func TestTracedByUs(t *testing.T) {
+	testkit.NeedOwnProc(t)
 	testkit.Deadline(t, testkit.Stuck)
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -305,6 +305,7 @@ func TestPolledAgain(t *testing.T) {
 // The first waits block, and those beyond use the poller, where they stay until
 // their own child exits.
 func TestWaitsBeyondTheFirstArePolled(t *testing.T) {
+	testkit.NeedDescriptors(t, 150)
 	testkit.NeedPoller(t)
 	testkit.Deadline(t, testkit.Stuck)
 	const n, most = 100, 64
@@ -466,6 +467,7 @@ func TestProcessTakenFromAWait(t *testing.T) {
 
 // A descriptor of the poller's is not passed on to a child.
 func TestPollerIsNotInherited(t *testing.T) {
+	testkit.NeedOwnProc(t)
 	testkit.NeedPoller(t)
 	testkit.Deadline(t, testkit.Stuck)
 	c := xtest.StartSleep(t)
@@ -483,40 +485,13 @@ func TestPollerIsNotInherited(t *testing.T) {
 	}
 }
 
-// helperTrace traces a process until its input ends, and looks at nothing.
-func helperTrace(args []string) int {
-	runtime.LockOSThread()
-	if err := unix.PtraceSeize(testkit.Atoi(args[0])); err != nil {
-		fmt.Println("skip: ptrace:", err)
-		return 0
-	}
-	fmt.Println("ready")
-	io.Copy(io.Discard, os.Stdin)
-	return 0
-}
-
 // The pidfd of a child that somebody traces tells of the exit before the child
 // can be reaped. A wait goes on until then, and can still be called off.
 func TestPolledChildIsTraced(t *testing.T) {
 	testkit.NeedPoller(t)
 	testkit.Deadline(t, testkit.Stuck)
 	c := xtest.StartSleep(t)
-	tracer := xtest.Helper(t, "trace", strconv.Itoa(c.Pid()))
-	in, err := tracer.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := testkit.NewReadyWriter()
-	tracer.Stdout = w
-	if err := tracer.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer tracer.Wait()
-	defer in.Close()
-	<-w.Ready
-	if w.String() != "ready\n" {
-		testkit.Lack(t, w.String())
-	}
+	_, detach := testkit.Trace(t, c.Pid(), false)
 
 	result := make(chan error)
 	ctx := t.Context()
@@ -532,9 +507,54 @@ func TestPolledChildIsTraced(t *testing.T) {
 	if err := c.WaitContext(testkit.Ended); !errors.Is(err, testkit.ErrCause) {
 		t.Errorf("WaitContext: %v", err)
 	}
-	in.Close()
+	detach()
 	if err := <-result; !testkit.Killed(err) {
 		t.Errorf("WaitContext: %v", err)
+	}
+}
+
+// A kill can be delivered to a process that is alive, and yet come too late to be
+// what ends it. Here it comes when the process is about to exit.
+func TestKillThatCameTooLateIsNotToBlame(t *testing.T) {
+	testkit.Deadline(t, testkit.Stuck)
+	// A Cancel of the caller's is to blame all the same, as under os/exec.
+	for what, blamed := range map[string]error{"default": nil, "own": context.Canceled} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		c := xexec.CommandContext(ctx, "cat")
+		stdin, err := c.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		called := make(chan error, 1)
+		kill := c.Cancel
+		if what == "own" {
+			kill = func() error { return c.Kill() }
+			c.Cancel = func() error {
+				err := kill()
+				called <- err
+				return err
+			}
+		} else {
+			called <- nil
+		}
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		exiting, detach := testkit.Trace(t, c.Pid(), true)
+		stdin.Close()
+		exiting()
+		cancel(testkit.ErrCause)
+		testkit.Eventually(t, "the kill is delivered", func() bool { return testkit.Goroutines("created by context.") == nil })
+		detach()
+		if err := <-called; err != nil {
+			t.Errorf("%s: the kill was not delivered: %v", what, err)
+		}
+		if err := c.Wait(); err != blamed {
+			t.Errorf("%s: Wait: %v, want %v", what, err, blamed)
+		}
+		if cause := c.Cause(); (cause != nil) != (blamed != nil) {
+			t.Errorf("%s: Cause: %v", what, cause)
+		}
 	}
 }
 
@@ -638,6 +658,7 @@ func TestTryWaitSeesTheExitUnderAWait(t *testing.T) {
 }
 
 func TestNothingIsReapedWhileNobodyWaits(t *testing.T) {
+	testkit.NeedOwnProc(t)
 	testkit.Deadline(t, testkit.Stuck)
 	ctx, cancel := context.WithCancel(t.Context())
 	c := xexec.CommandContext(ctx, "/bin/sh", "-c", "read x")

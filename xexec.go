@@ -117,7 +117,10 @@ func (c *Cmd) Environ() []string { return c.Std().Environ() }
 // errors are os/exec's. A program file that some process still has open for
 // writing (ETXTBSY, golang/go#22315), as happens by accident when another
 // goroutine forks while the file is written, is tried again for 0.1 s.
-func (c *Cmd) Start() error { return c.start(nil, nil) }
+func (c *Cmd) Start() error {
+	_, err := c.start(nil, false)
+	return err
+}
 
 // StartContext starts the command like [Cmd.Start], and ends it when ctx ends: by
 // its Cancel, if that is set, else by killing it, or as [Cmd.SetGracePeriod] says.
@@ -129,30 +132,35 @@ func (c *Cmd) Start() error { return c.start(nil, nil) }
 // command exited and why: [errors.As] finds the [*ExitError], if the exit was not
 // a success, and [errors.Is] finds ctx.Err() and [context.Cause] of ctx. A command
 // that ends by itself just before ctx does gives its plain result.
-func (c *Cmd) StartContext(ctx context.Context) error { return c.startContext(ctx, nil) }
-
-func (c *Cmd) startContext(ctx context.Context, stderr *stdio.PrefixSuffix) error {
+func (c *Cmd) StartContext(ctx context.Context) error {
 	if ctx == nil {
 		panic("nil Context")
 	}
-	return c.start(ctx, stderr)
+	_, err := c.start(ctx, false)
+	return err
 }
 
 // Run starts the command and waits for it. See [Cmd.Start] and [Cmd.Wait].
-func (c *Cmd) Run() error {
-	if err := c.Start(); err != nil {
-		return err
-	}
-	return c.Wait()
-}
+func (c *Cmd) Run() error { return c.run(nil) }
 
 // RunContext runs the command like [Cmd.Run], and ends it when ctx ends. See
 // [Cmd.StartContext] for how, and for its errors. To stop waiting without ending
 // the command, see [Cmd.WaitContext].
 func (c *Cmd) RunContext(ctx context.Context) error {
-	if err := c.StartContext(ctx); err != nil {
+	if ctx == nil {
+		panic("nil Context")
+	}
+	return c.run(ctx)
+}
+
+// run starts the command and waits for it. As it does both, output that goes to
+// memory is copied here, without a goroutine.
+func (c *Cmd) run(ctx context.Context) error {
+	r, err := c.start(ctx, true)
+	if err != nil {
 		return err
 	}
+	r.child.Here(func(exited int) { r.streams.CopyHere(exited) })
 	return c.Wait()
 }
 
@@ -161,46 +169,39 @@ func (c *Cmd) RunContext(ctx context.Context) error {
 //
 // If the command fails and c.Stderr was nil, [ExitError.Stderr] holds the first
 // and the last 32 KiB of its standard error.
-func (c *Cmd) Output() ([]byte, error) { return c.output(c.start, nil) }
+func (c *Cmd) Output() ([]byte, error) { return c.output((*Cmd).Run) }
 
 // OutputContext returns the command's output like [Cmd.Output], and ends the
 // command when ctx ends. See [Cmd.StartContext] for how, and for its errors.
 func (c *Cmd) OutputContext(ctx context.Context) ([]byte, error) {
-	return c.output(c.startContext, ctx)
+	return c.output(func(c *Cmd) error { return c.RunContext(ctx) })
 }
 
-type starter func(context.Context, *stdio.PrefixSuffix) error
-
-func (c *Cmd) output(start starter, ctx context.Context) ([]byte, error) {
+func (c *Cmd) output(run func(*Cmd) error) ([]byte, error) {
 	if c.Stdout != nil {
 		return nil, errors.New("exec: Stdout already set")
 	}
 	stdout := c.newCapture()
 	c.Stdout = stdout
-	var stderr *stdio.PrefixSuffix
 	if c.Stderr == nil {
-		stderr = new(stdio.PrefixSuffix)
-		c.Stderr = stderr
+		c.Stderr = new(stdio.PrefixSuffix)
 	}
-	err := start(ctx, stderr)
-	if err == nil {
-		err = c.Wait()
-	}
+	err := run(c)
 	return stdout.Take(), err
 }
 
 // CombinedOutput runs the command and returns its standard output and standard
 // error, in the order in which they were written. [Cmd.SetOutputLimit] bounds that.
-func (c *Cmd) CombinedOutput() ([]byte, error) { return c.combinedOutput(c.start, nil) }
+func (c *Cmd) CombinedOutput() ([]byte, error) { return c.combinedOutput((*Cmd).Run) }
 
 // CombinedOutputContext returns the command's output and error output like
 // [Cmd.CombinedOutput], and ends the command when ctx ends. See [Cmd.StartContext]
 // for how, and for its errors.
 func (c *Cmd) CombinedOutputContext(ctx context.Context) ([]byte, error) {
-	return c.combinedOutput(c.startContext, ctx)
+	return c.combinedOutput(func(c *Cmd) error { return c.RunContext(ctx) })
 }
 
-func (c *Cmd) combinedOutput(start starter, ctx context.Context) ([]byte, error) {
+func (c *Cmd) combinedOutput(run func(*Cmd) error) ([]byte, error) {
 	if c.Stdout != nil {
 		return nil, errors.New("exec: Stdout already set")
 	}
@@ -209,10 +210,7 @@ func (c *Cmd) combinedOutput(start starter, ctx context.Context) ([]byte, error)
 	}
 	both := c.newCapture()
 	c.Stdout, c.Stderr = both, both
-	err := start(ctx, nil)
-	if err == nil {
-		err = c.Wait()
-	}
+	err := run(c)
 	return both.Take(), err
 }
 

@@ -4,9 +4,6 @@ package xexec
 
 import "syscall"
 
-// Plan 9 has processes, and what it lacks is done as os/exec does it. js and wasip1
-// have none: Start fails.
-
+// defaultStopSignal is what Terminate sends, on Plan 9. On js and wasip1 there are
+// no processes.
 const defaultStopSignal = syscall.SIGTERM
-
-func isTextBusy(error) bool { return false }

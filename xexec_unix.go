@@ -2,13 +2,7 @@
 
 package xexec
 
-import (
-	"errors"
-	"syscall"
-)
+import "syscall"
 
 // defaultStopSignal is what Terminate sends.
 const defaultStopSignal = syscall.SIGTERM
-
-// isTextBusy reports whether err says that a program file is open for writing.
-func isTextBusy(err error) bool { return errors.Is(err, syscall.ETXTBSY) }

@@ -102,6 +102,11 @@ func (c *Child) Watch(changed, cancel <-chan struct{}) bool {
 	return exited || err != nil
 }
 
+// Here calls f with a descriptor that can be read once the leader has exited, on a
+// thread that f may block; with -1 if there is none, or enough threads are blocked.
+// The caller does not hold the lock.
+func (c *Child) Here(f func(exited int)) { c.proc.Here(f) }
+
 // linger waits until something may have changed in a tree that has outlived its
 // leader. It waits for the exit of one member. The pauses are for members that
 // cannot be named, and for one that leaves the tree.

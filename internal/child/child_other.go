@@ -16,3 +16,6 @@ func neverSent(_ os.Signal, err error) bool { return errors.Is(err, errors.ErrUn
 func isStolen(error) bool { return false }
 
 func diedOfKill(state *os.ProcessState) bool { return !state.Success() }
+
+// isTextBusy reports false: nobody's child can hold a program file open here.
+func isTextBusy(error) bool { return false }

@@ -27,3 +27,6 @@ func diedOfKill(state *os.ProcessState) bool {
 	status, ok := state.Sys().(syscall.WaitStatus)
 	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
 }
+
+// isTextBusy reports whether err says that a program file is open for writing.
+func isTextBusy(err error) bool { return errors.Is(err, syscall.ETXTBSY) }

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	"testing"
@@ -255,38 +254,21 @@ func TestContextEndsTheRetriesOfStart(t *testing.T) {
 	// Where the first try takes too long, there is no pause and no other try.
 	inAPause := func(start func(ctx context.Context) error) (err error) {
 		for end := time.Now().Add(testkit.Stuck / 8); time.Now().Before(end); {
-			ctx := newEndsInAPause(t)
-			if err = start(ctx); ctx.Err() != nil {
+			ctx, cancel := context.WithTimeoutCause(t.Context(), 20*time.Millisecond, testkit.ErrCause)
+			err = start(ctx)
+			cancel()
+			if errors.Is(err, context.DeadlineExceeded) {
 				break
 			}
 		}
 		return err
 	}
 	err = inAPause(func(ctx context.Context) error { return xexec.CommandContext(ctx, exe).Start() })
-	if err != context.Canceled {
-		t.Errorf("Start: %v, want context.Canceled", err)
+	if err != context.DeadlineExceeded {
+		t.Errorf("Start: %v, want context.DeadlineExceeded", err)
 	}
 	err = inAPause(func(ctx context.Context) error { return xexec.Command(exe).StartContext(ctx) })
-	if !errors.Is(err, context.Canceled) || !errors.Is(err, testkit.ErrCause) {
-		t.Errorf("StartContext: %v, want context.Canceled and its cause", err)
+	if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, testkit.ErrCause) {
+		t.Errorf("StartContext: %v, want context.DeadlineExceeded and its cause", err)
 	}
-}
-
-// An endsInAPause is a context that ends when Start pauses between two tries.
-type endsInAPause struct {
-	context.Context
-	cancel context.CancelCauseFunc
-}
-
-func newEndsInAPause(t *testing.T) endsInAPause {
-	ctx, cancel := context.WithCancelCause(t.Context())
-	t.Cleanup(func() { cancel(nil) })
-	return endsInAPause{ctx, cancel}
-}
-
-func (c endsInAPause) Done() <-chan struct{} {
-	if strings.Contains(string(debug.Stack()), "xexec.(*starting).pause(") {
-		c.cancel(testkit.ErrCause)
-	}
-	return c.Context.Done()
 }

@@ -186,6 +186,7 @@ func TestStdoutPipeHasTheMethodsOfAFile(t *testing.T) {
 
 // Deviation 4. Not parallel: it counts goroutines.
 func TestContextOfCommandNobodyWaitsForLeaksNoGoroutine(t *testing.T) {
+	testkit.NeedDescriptors(t, 100)
 	const commands = 20
 	run := func(p xtest.Package, expected int) (started, cancelled int) {
 		testkit.Deadline(t, testkit.Stuck)

@@ -82,3 +82,6 @@ func watch(p *os.Process) (<-chan struct{}, func(), error) {
 	}
 	return w.exited, sync.OnceFunc(func() { shared.leave(w) }), nil
 }
+
+// Here calls f with -1: no descriptor tells of the exit.
+func (p *Process) Here(f func(int)) { f(-1) }

@@ -137,3 +137,15 @@ func watch(p *os.Process) (<-chan struct{}, func(), error) {
 		unix.Close(pidfd)
 	}), nil
 }
+
+// Here calls f with p's pidfd, which can be read once p has exited, on a thread that
+// f may block. It calls f with -1 if there is no pidfd, or if enough threads block.
+func (p *Process) Here(f func(pidfd int)) {
+	if takeThread() {
+		defer giveThread()
+		if withPidfd(p.OS, f) == nil {
+			return
+		}
+	}
+	f(-1)
+}

@@ -118,7 +118,7 @@ func TestWaitsLeaveNoDescriptor(t *testing.T) {
 		wait.Wait()
 		stop()
 		expectClosedPoller(t)
-		if n := testkit.Descriptors(); n != before {
+		if n := testkit.Descriptors(); n > before { // the collector may close one of another test
 			t.Errorf("%d descriptors, %d before", n, before)
 		}
 	}

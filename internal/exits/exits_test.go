@@ -41,8 +41,6 @@ func TestExited(t *testing.T) {
 		expect(t, "Exited", exited, err, true)
 	}
 	c.expectStatus(t)
-	exited, err = p.Exited()
-	expect(t, "Exited after os.Process.Wait", exited, err, true)
 }
 
 // looks are the ways to see whether p has exited.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -22,7 +21,6 @@ import (
 
 func init() {
 	testkit.Register("forkloop", helperForkLoop)
-	testkit.Register("tracer", helperTracer)
 }
 
 // Start opens up to nine descriptors. Each may be the one that is too many.
@@ -105,6 +103,7 @@ func TestTooManyOpenFilesAtEveryStep(t *testing.T) {
 
 // A child that is stopped can be waited for and signalled as any other.
 func TestStoppedChild(t *testing.T) {
+	testkit.NeedOwnProc(t)
 	xtest.ExpectClean(t)
 	c, finish := xtest.StartServing(t, "7")
 	if err := c.Signal(syscall.SIGSTOP); err != nil {
@@ -142,39 +141,13 @@ func TestStoppedChild(t *testing.T) {
 	}
 }
 
-// helperTracer attaches to a process, and stays attached until its input ends.
-func helperTracer(args []string) int {
-	runtime.LockOSThread()
-	if err := unix.PtraceSeize(testkit.Atoi(args[0])); err != nil {
-		fmt.Println(err)
-		return 1
-	}
-	fmt.Println("ready")
-	io.Copy(io.Discard, os.Stdin)
-	return 0
-}
-
 // The exit of a traced child is hidden from its parent until the tracer has
 // seen it. Nothing hangs but Wait, and that only until then.
 func TestTracedChild(t *testing.T) {
+	testkit.NeedOwnProc(t)
 	xtest.ExpectClean(t)
 	c, _ := xtest.StartServing(t, "7")
-	tracer := xtest.Helper(t, "tracer", fmt.Sprint(c.Pid()))
-	in, err := tracer.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := testkit.NewReadyWriter()
-	tracer.Stdout = out
-	if err := tracer.Start(); err != nil {
-		t.Fatal(err)
-	}
-	<-out.Ready
-	if s := out.String(); s != "ready\n" {
-		in.Close()
-		tracer.Wait()
-		testkit.Lack(t, "cannot trace: ", s)
-	}
+	_, detach := testkit.Trace(t, c.Pid(), false)
 	if done, err := c.TryWait(); done || err != nil {
 		t.Errorf("TryWait: %v, %v", done, err)
 	}
@@ -187,10 +160,7 @@ func TestTracedChild(t *testing.T) {
 	if err := c.WaitContext(ctx); !errors.Is(err, testkit.ErrCause) && (err == nil || err.Error() != "signal: killed") {
 		t.Errorf("WaitContext: %v", err)
 	}
-	in.Close() // and it detaches
-	if err := tracer.Wait(); err != nil {
-		t.Errorf("the tracer: %v", err)
-	}
+	detach()
 	if err := c.Wait(); err == nil || err.Error() != "signal: killed" {
 		t.Errorf("Wait: %v", err)
 	}

@@ -8,7 +8,12 @@ import (
 	"example.com/xexec/internal/testkit"
 )
 
-func processState(pid int) string { return testkit.ProcessState(pid) }
+func processState(pid int) string {
+	if !testkit.OwnProc() {
+		return ""
+	}
+	return testkit.ProcessState(pid)
+}
 
 func isOurs(pid int) bool { return testkit.Parent(pid) == os.Getpid() }
 

@@ -7,25 +7,53 @@ import (
 	"unsafe"
 )
 
-// Code identifies the code of a func() error: two values made by the same
-// function literal, or method values of the same method, have the same.
-func Code(f func() error) uintptr {
-	if f == nil {
-		return 0
-	}
-	return reflect.ValueOf(f).Pointer()
+// A Cancel is what the Cancel of a command stands for.
+type Cancel int
+
+const (
+	NoCancel      Cancel = iota // there is none
+	DefaultCancel               // CommandContext's, os/exec's or ours, for whichever command
+	KillCancel                  // the method value Kill of this command
+	Terminate                   // the method value Terminate of this command
+	OtherCancel                 // any other function
+)
+
+// Cancels knows the functions that a Cancel may be: one that our CommandContext has
+// made, and method values of whichever command.
+type Cancels struct{ byDefault, kill, terminate uintptr }
+
+// CancelsOf returns the Cancels of the functions that are given.
+func CancelsOf(byDefault, kill, terminate func() error) Cancels {
+	return Cancels{code(byDefault), code(kill), code(terminate)}
 }
 
-// IsDefaultCancel reports whether f is the Cancel that os/exec's CommandContext
-// sets.
-func IsDefaultCancel(f func() error) bool { return f != nil && Code(f) == defaultCancel }
+// Of returns what cmd's Cancel stands for. A struct copy has the default Cancel of
+// the original; what is meant is: kill the command whose context has ended.
+func (c Cancels) Of(cmd *exec.Cmd) Cancel {
+	f := cmd.Cancel
+	switch at := code(f); {
+	case f == nil:
+		return NoCancel
+	case at == c.byDefault, at == defaultCancel:
+		return DefaultCancel
+	case at == c.kill && receiver(f) == cmd:
+		return KillCancel
+	case at == c.terminate && receiver(f) == cmd:
+		return Terminate
+	}
+	return OtherCancel
+}
 
-var defaultCancel = Code(exec.CommandContext(context.Background(), "/").Cancel)
+var defaultCancel = code(exec.CommandContext(context.Background(), "/").Cancel)
 
-// Receiver returns the receiver of f, which has to be a method value of a command.
+// code identifies the code of f: two values made by the same function literal, or
+// method values of the same method, have the same.
+func code(f func() error) uintptr { return reflect.ValueOf(f).Pointer() }
+
+// receiver returns the receiver of f, which has to be a method value of a command.
 // A func value points to its code's address, and a method value's is followed by
 // the receiver.
-func Receiver(f func() error) *exec.Cmd {
+func receiver(f func() error) *exec.Cmd {
 	type methodValue struct {
 		code     uintptr
 		receiver *exec.Cmd

@@ -39,10 +39,11 @@ func NewCapture(limit int64, over func()) *Capture { return &Capture{limit: limi
 
 // Write keeps p.
 func (c *Capture) Write(p []byte) (int, error) {
+	before := c.size
 	for rest := p; len(rest) > 0; {
 		n := copy(c.room(), rest)
 		if err := c.extend(n); err != nil {
-			return len(p) - len(rest), err
+			return c.size - before, err
 		}
 		rest = rest[n:]
 	}

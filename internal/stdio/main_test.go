@@ -52,7 +52,7 @@ func TestMain(m *testing.M) {
 
 func helper(arg string) *exec.Cmd {
 	c := exec.Command(os.Args[0])
-	c.Env = append(os.Environ(), "STDIO_HELPER="+arg)
+	c.Env = append(os.Environ(), "STDIO_HELPER="+arg, "GORACE=atexit_sleep_ms=0")
 	return c
 }
 

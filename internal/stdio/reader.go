@@ -30,6 +30,7 @@ type Reader struct {
 	blocking bool      // the descriptor stays in blocking mode: the user, or a child, has it
 	given    bool      // a child has it: what is in the pipe is the child's to read
 	closed   bool      // by the user
+	closing  bool      // before the end: it is the user's Close that closes the descriptor
 	ended    bool      // by End's Close: nobody begins to use the descriptor
 	taken    bool      // nobody uses it any more; rest is valid
 	rest     []byte    // what was in the pipe
@@ -65,7 +66,7 @@ func (r *Reader) leave() bool {
 func (r *Reader) unlockLast() bool {
 	ended := r.ended
 	last := ended && r.users == 0 && r.loans == 0 // nobody comes after this
-	drain := !r.closed && !r.given
+	drain, closing := !r.closed && !r.given, r.closing
 	r.mu.Unlock()
 	if !last {
 		return ended
@@ -74,7 +75,9 @@ func (r *Reader) unlockLast() bool {
 	if drain {
 		rest = available(r.file)
 	}
-	r.file.Close()
+	if !closing {
+		r.file.Close()
+	}
 	r.mu.Lock()
 	r.taken = true
 	if !r.closed {
@@ -156,9 +159,9 @@ func (noWriteTo) WriteTo(io.Writer) (int64, error) { panic("xexec: WriteTo of wh
 // Close closes the pipe. What was not read is lost.
 func (r *Reader) Close() error {
 	r.mu.Lock()
-	again := r.closed
+	again, ended := r.closed, r.ended
 	r.closed, r.rest = true, nil
-	ended := r.ended
+	r.closing = r.closing || !ended
 	r.changed.Broadcast()
 	r.mu.Unlock()
 	switch {

@@ -106,7 +106,7 @@ func same(a, b any) bool {
 func (s *Streams) input(in io.Reader) (*os.File, error) {
 	switch in := in.(type) {
 	case nil:
-		return s.null(os.O_RDONLY)
+		return null.open(os.O_RDONLY)
 	case *os.File:
 		return in, nil
 	case *Reader:
@@ -180,7 +180,7 @@ func smallInput(in io.Reader) (b []byte, ok bool) {
 func (s *Streams) output(out io.Writer) (*os.File, error) {
 	switch out := out.(type) {
 	case nil:
-		return s.null(os.O_WRONLY)
+		return null.open(os.O_WRONLY)
 	case *os.File:
 		return out, nil
 	}
@@ -207,14 +207,6 @@ func osPipe(input bool) (ours, child *os.File, err error) {
 		return w, r, err
 	}
 	return r, w, err
-}
-
-func (s *Streams) null(flag int) (*os.File, error) {
-	f, err := os.OpenFile(os.DevNull, flag, 0)
-	if err == nil {
-		s.made = append(s.made, f)
-	}
-	return f, err
 }
 
 func (s *Streams) add(c *copier) {
@@ -263,10 +255,10 @@ func (s *Streams) Abort() {
 	}
 }
 
-// Copy starts the goroutines that copy. Each calls ended with its error when it is
-// over: that of the Reader or Writer, nil for one that was cut or for a command that
-// has not read all of its Stdin. ended(nil) is called, too, when the time is over
-// that Stdin has after Cut. No lock is held then.
+// Copy starts the goroutines that copy. Each calls ended with its error, if there is
+// one, before it counts as over: that of the Reader or Writer, none for one that was cut
+// or for a command that has not read all of its Stdin. ended(nil) is called whenever
+// Over, Copied or OutputsCopied may have changed. No lock is held then.
 //
 // From here on only the goroutines hold the caller's Readers and Writers.
 func (s *Streams) Copy(ended func(error)) {
@@ -297,6 +289,11 @@ func (s *Streams) run(c *copier) {
 func (s *Streams) over(output bool, err error) {
 	s.mu.Lock()
 	ended := s.ended
+	if err != nil {
+		s.mu.Unlock()
+		ended(err) // who sees Over has the error
+		s.mu.Lock()
+	}
 	s.running--
 	if output {
 		s.outputs--
@@ -308,7 +305,7 @@ func (s *Streams) over(output bool, err error) {
 		}
 	}
 	s.mu.Unlock()
-	ended(err)
+	ended(nil)
 }
 
 // Cut ends the copying: a read or write on a pipe that waits returns. What is in an

@@ -49,6 +49,7 @@ func Alive(pid int) bool { return syscall.Kill(pid, 0) == nil && !Zombie(pid) }
 // AwaitState waits until the process is in the state.
 func AwaitState(t testing.TB, pid int, state string) {
 	t.Helper()
+	NeedOwnProc(t)
 	for end := time.Now().Add(Stuck / 2); ProcessState(pid) != state; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("process %d is in state %s", pid, ProcessState(pid))

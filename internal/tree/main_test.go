@@ -5,6 +5,7 @@ package tree
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -33,21 +34,10 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	// Nothing here takes long: a test that is stuck says where.
-	time.AfterFunc(time.Minute, func() { debug.SetTraceback("all"); panic("stuck") })
+	time.AfterFunc(3*time.Minute, func() { debug.SetTraceback("all"); panic("stuck") })
 	code := make(chan int)
 	go func() { code <- m.Run() }()
 	os.Exit(serveFirst(code))
-}
-
-func self() string {
-	if _, err := os.Stat("/proc/self/exe"); err == nil {
-		return "/proc/self/exe" // which another user can execute, too
-	}
-	path, err := os.Executable()
-	if err != nil {
-		panic(err)
-	}
-	return path
 }
 
 func helper(name string) *exec.Cmd {
@@ -175,7 +165,10 @@ func alone(t *testing.T, attr *syscall.SysProcAttr, env ...string) bool {
 	for name := range strings.SplitSeq(t.Name(), "/") {
 		pattern = append(pattern, "^"+name+"$")
 	}
-	c := exec.Command(self(), "-test.v", "-test.run="+strings.Join(pattern, "/"))
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	c := exec.CommandContext(ctx, self(), "-test.v", "-test.run="+strings.Join(pattern, "/"))
+	c.WaitDelay = time.Second
 	c.Env = append(append(os.Environ(), inside+"="+t.Name(), "GORACE=atexit_sleep_ms=0"), env...)
 	c.SysProcAttr = attr
 	c.Dir = "/"
@@ -201,7 +194,10 @@ func TestAllAsNobody(t *testing.T) {
 	if os.Getuid() != 0 || os.Getenv(inside) != "" {
 		t.Skip("we are nobody")
 	}
-	c := exec.Command(self(), "-test.v")
+	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
+	defer cancel()
+	c := exec.CommandContext(ctx, self(), "-test.v")
+	c.WaitDelay = time.Second
 	c.Env = append(os.Environ(), inside+"=1", "TMPDIR=/tmp", "GORACE=atexit_sleep_ms=0")
 	c.SysProcAttr = asNobody(t)
 	c.Dir = "/"

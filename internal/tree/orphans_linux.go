@@ -42,7 +42,7 @@ func (t *Tree) ReapOrphans() {
 		case nothing:
 			clean++
 		case dying:
-			// A process leaves its cgroup just before it can be reaped.
+			// On some kernels, a process leaves its cgroup just before it can be reaped.
 			if pause > 20*time.Millisecond {
 				return
 			}

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -60,13 +61,24 @@ func waitAny() (pids []int) {
 	}
 }
 
+// wait4 waits for a zombie, which is there.
+func wait4(pid int) (int, error) { return syscall.Wait4(pid, nil, syscall.WNOHANG, nil) }
+
 // end takes the tree through its end, as its caller has to.
 func (r *run) end(t testing.TB) {
 	r.awaitExit(t)
 	if err := r.Kill(); err != nil {
 		t.Error(err)
 	}
-	eventually(t, "nobody is left", func() bool { _, left := r.Member(); return !left })
+	// At once, when they are hardly dead.
+	for end := time.Now().Add(10 * time.Second); ; {
+		if _, left := r.Member(); !left {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("somebody is left")
+		}
+	}
 	r.ReapOrphans()
 	if err := r.cmd.Wait(); errors.Is(err, syscall.ECHILD) {
 		t.Error("the leader:", err)
@@ -89,7 +101,7 @@ func TestReapOrphans(t *testing.T) {
 				c.SysProcAttr = attr
 				launch(t, c, false).end(t)
 			}
-			for range 20 {
+			for range 10 {
 				run()
 			}
 			if z := waitAny(); z != nil {
@@ -98,7 +110,7 @@ func TestReapOrphans(t *testing.T) {
 			var all sync.WaitGroup
 			for range 8 {
 				all.Go(func() {
-					for range 10 {
+					for range 5 {
 						run()
 					}
 				})
@@ -112,6 +124,30 @@ func TestReapOrphans(t *testing.T) {
 			}
 		})
 	})
+}
+
+// Who has left the cgroup may need a moment until he can be reaped; who does not die
+// is not waited for.
+func TestReapOrphansThatAreDying(t *testing.T) {
+	needCgroup(t)
+	if !alone(t, nil) {
+		return
+	}
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	r := launch(t, sh("(sleep 60 & echo $!); read x"), false)
+	orphan := r.pidLine(t)
+	r.letGo(t)
+	within(t, "ReapOrphans", r.ReapOrphans)
+	if !isAlive(orphan) {
+		t.Fatal("it is dead")
+	}
+	time.AfterFunc(time.Millisecond, func() { syscall.Kill(orphan, syscall.SIGKILL) })
+	r.ReapOrphans()
+	if s := state(orphan); s != "" {
+		t.Errorf("its state is %s", s)
+	}
 }
 
 // What is not the tree's stays: the program's own children, also in the tree's group
@@ -144,11 +180,14 @@ func TestOwnChildrenAreNotReaped(t *testing.T) {
 								}
 							}
 						})
-						stranger := sh("sleep 0.001 & echo $!")
-						out, err := stranger.Output()
+						out, err := sh("sleep 60 >/dev/null 2>&1 & echo $!").Output()
 						if err != nil {
 							t.Fatal(err)
 						}
+						var stranger int
+						fmt.Sscan(string(out), &stranger)
+						syscall.Kill(stranger, syscall.SIGKILL)
+						eventually(t, "it is a zombie", func() bool { return state(stranger) == "Z" })
 
 						if named {
 							r.letGo(t)
@@ -171,20 +210,35 @@ func TestOwnChildrenAreNotReaped(t *testing.T) {
 							t.Error("Wait for our own child:", err)
 						}
 						if raw != 0 {
-							if pid, err := syscall.Wait4(raw, nil, 0, nil); pid != raw {
+							if pid, err := wait4(raw); pid != raw {
 								t.Error("wait4 for our own child:", err)
 							}
 						}
-						var pid int
-						fmt.Sscan(string(out), &pid)
-						if got, err := syscall.Wait4(-1, nil, 0, nil); got != pid {
-							t.Errorf("wait4(-1): %d, %v; want %d", got, err, pid)
+						if pid, err := wait4(-1); pid != stranger {
+							t.Errorf("wait4(-1): %d, %v; want %d", pid, err, stranger)
 						}
 					})
 				}
 			}
 		})
 	})
+}
+
+// The leader is never taken for an orphan, though the first thread has forked it, and
+// there is no pidfd.
+func TestLeaderIsNoOrphan(t *testing.T) {
+	if !alone(t, nil, deny(unix.ENOSYS, unix.SYS_PIDFD_OPEN)) {
+		return
+	}
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	var r *run
+	onThread(true, func() { r = launch(t, sh("sleep 60 & exit 0"), false) })
+	r.end(t)
+	if z := waitAny(); z != nil {
+		t.Error("zombies:", z)
+	}
 }
 
 // onThread calls f on the first thread of the process, or on another.
@@ -214,21 +268,26 @@ func serveFirst(code <-chan int) int {
 	}
 }
 
-// Where nobody adopts, nobody is asked.
+// Where orphans are not given to us, no child is taken for one.
 func TestReapOrphansElsewhere(t *testing.T) {
 	if adoptsOrphans() {
 		t.Skip("orphans are given to us")
 	}
-	c := sh("read x")
-	r := launch(t, c, false)
-	own := exec.Command("true")
-	own.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pgid: r.pid}
-	if err := own.Start(); err != nil {
-		t.Fatal(err)
+	r := launch(t, sh("read x"), false)
+	attr := &syscall.SysProcAttr{Setpgid: true, Pgid: r.pid}
+	if r.cgroup != nil {
+		attr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: r.cgroup.FD()}
 	}
-	eventually(t, "it is a zombie", func() bool { return state(own.Process.Pid) == "Z" })
+	var own int
+	onThread(true, func() {
+		var err error
+		if own, err = syscall.ForkExec("/bin/true", nil, &syscall.ProcAttr{Sys: attr}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	eventually(t, "it is a zombie", func() bool { return state(own) == "Z" })
 	r.ReapOrphans()
-	if err := own.Wait(); err != nil {
+	if pid, err := wait4(own); pid != own {
 		t.Error(err)
 	}
 }

@@ -190,7 +190,7 @@ func init() {
 			}
 			fmt.Println(c.Process.Pid)
 		}
-		select {}
+		time.Sleep(time.Minute)
 	}
 }
 

@@ -154,7 +154,6 @@ func TestTerminalIsGivenBackInAnyCase(t *testing.T) {
 			if fg := foreground(t); fg != own {
 				t.Errorf("%s: %d is in the foreground, not %d", what, fg, own)
 			}
-			syscall.Setpgid(0, 0)
 		}
 		ctty, err := unix.FcntlInt(0, unix.F_DUPFD_CLOEXEC, 0)
 		if err != nil {
@@ -180,6 +179,16 @@ func TestTerminalIsGivenBackInAnyCase(t *testing.T) {
 			t.Errorf("abandoned alive: %d is in the foreground, not %d", fg, r.pid)
 		}
 		syscall.Kill(r.pid, syscall.SIGKILL)
+		r.cmd.Wait()
+		withoutStop(func() { unix.IoctlSetPointerInt(0, unix.TIOCSPGRP, own) })
+
+		r = launchForeground(t, "sleep 60 & exit 0") // the rest has it
+		r.awaitExit(t)
+		r.Abandon()
+		if fg := foreground(t); fg != r.pid {
+			t.Errorf("abandoned half alive: %d is in the foreground, not %d", fg, r.pid)
+		}
+		syscall.Kill(-r.pid, syscall.SIGKILL)
 		r.cmd.Wait()
 		withoutStop(func() { unix.IoctlSetPointerInt(0, unix.TIOCSPGRP, own) })
 

@@ -15,6 +15,10 @@
 //   - Windows: a job object.
 //   - Elsewhere there are no trees: [Prepare] says errors.ErrUnsupported.
 //
+// Death with the parent is Pdeathsig on Linux, where the parent is a thread, which is
+// kept as long as a child of it lives; procctl on FreeBSD; a job object on Windows.
+// Elsewhere Prepare says errors.ErrUnsupported.
+//
 // The caller guarantees:
 //
 //   - All methods of a Tree are called under one lock, that of the run.
@@ -24,7 +28,8 @@
 //     somebody else has reaped it.
 //   - Close or Abandon is called in the end, and Reaped of its Launch.
 //
-// No method blocks, save Start.
+// No method blocks, save Start. (A cgroup that has just become empty can take some
+// milliseconds to be removed.)
 package tree
 
 import (

@@ -188,7 +188,7 @@ func init() {
 		for _, pid := range pids {
 			fmt.Println(pid)
 		}
-		select {}
+		time.Sleep(time.Minute)
 	}
 }
 

@@ -40,6 +40,7 @@ func EachTreeKind(t *testing.T, test func(t *Tree)) {
 
 // NewTree returns what starts trees of a kind; NoTree is any.
 func NewTree(t testing.TB, kind xexec.TreeKind) *Tree {
+	testkit.NeedOwnProc(t)
 	mark := fmt.Sprintf("XEXEC_TREE=%d.%d.", os.Getpid(), treeTests.Add(1))
 	tt := &Tree{t, kind, mark}
 	t.Cleanup(func() {
@@ -92,6 +93,30 @@ func (t *Tree) Start(c *xexec.Cmd) *testkit.ReadyWriter {
 		t.Fatal("the command does not become ready")
 	}
 	return w
+}
+
+// Stop stops all of the tree. A process that is just being forked may not get the
+// first signal.
+func (t *Tree) Stop(c *xexec.Cmd) {
+	t.Helper()
+	var states []string
+	for end := time.Now().Add(testkit.Stuck / 4); ; time.Sleep(time.Millisecond) {
+		if err := c.Signal(syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		states = nil
+		for _, pid := range testkit.Marked(t.Mark) {
+			if state := testkit.ProcessState(pid); state != "T" {
+				states = append(states, fmt.Sprintf("%d in state %s", pid, state))
+			}
+		}
+		if states == nil {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("not stopped: %v", states)
+		}
+	}
 }
 
 // Gone fails if something of the tree is alive.
