@@ -11,11 +11,10 @@
 //
 // # Waiting
 //
-// [Cmd.Wait] may be called by any number of goroutines, any number of times, and
-// all get the same result. [Cmd.WaitContext] can be left, [Cmd.TryWait] does not
-// block, [Cmd.Done] is for a select. They first see that the process has exited,
-// and then reap it. While nobody waits, nothing runs and nothing is reaped: an
-// exited process stays a zombie, and keeps its process id from being used again.
+// Any number of goroutines may wait, any number of times, and all get the same
+// result. [Cmd.WaitContext] can be left, [Cmd.TryWait] does not block, [Cmd.Done] is
+// for a select. While nobody waits, nothing runs and nothing is reaped: an exited
+// process stays a zombie, and keeps its process id from being used again.
 //
 // # Signals
 //
@@ -34,9 +33,9 @@
 // tells the reason to code that keeps to os/exec's methods. What coincides with the
 // context's end, and is not its doing, is not blamed on it.
 //
-// A Cancel of the caller's may call Signal, Kill, Terminate and Shutdown. Wait,
-// WaitContext and Done cannot end in it: the process is not reaped while a Cancel
-// runs that was called when it was alive, and its result is part of theirs.
+// A Cancel of the caller's may call Signal, Kill, Terminate and Shutdown. It cannot
+// wait for the command (Wait, WaitContext, Done), whose result it is part of: while it
+// runs, a process that was alive when it was called is not reaped.
 //
 // # Trees
 //
@@ -90,18 +89,15 @@
 //  6. WaitDelay bounds Wait also when a Stdin reader never returns ([golang/go#7990]).
 //  7. The default Cancel does not claim to have killed a command that had exited.
 //
-// # Linux
+// # Linux, macOS and the BSDs
 //
-// An exit is seen with waitid(2) and WNOWAIT, through the pidfd that [os.Process] has
-// or, where there is none (before Linux 5.4, under a seccomp filter), by process id.
-// A few waits block a thread each; all others share one epoll(7) set, which takes
-// neither a thread nor a descriptor for each child. Without pidfds, each waited-for
-// child takes a thread. A program that mostly starts commands gains from a GOMAXPROCS
-// above the number of processors: a thread that forks keeps its P until the exec.
-//
-// # macOS and the BSDs
-//
-// One kqueue(2) and one thread serve all waits.
+// On Linux an exit is seen with waitid(2) and WNOWAIT, by the pidfd of [os.Process].
+// A few waits block a thread each; all others share one epoll(7) set, with neither a
+// thread nor a descriptor for each child. Without pidfds (before Linux 5.4, under a
+// seccomp filter), each waited-for child takes a thread. A program that mostly starts
+// commands gains from a GOMAXPROCS above the number of processors: a thread that
+// forks keeps its P until the exec. On macOS and the BSDs one kqueue(2) and one
+// thread serve all waits.
 //
 // # Windows
 //
@@ -110,10 +106,9 @@
 //
 // # Solaris, AIX and Plan 9
 //
-// The exit cannot be seen without reaping: waiting is os/exec's Wait in a goroutine
-// that the waiters share, and a signal is as safe as [os.Process] makes it. Trees are
-// errors that are [errors.ErrUnsupported]. On Plan 9, output that was not read when
-// Wait returns is lost, as under os/exec.
+// The exit cannot be seen without reaping: one goroutine waits for all, and a signal
+// is as safe as [os.Process] makes it. There are no trees. On Plan 9, output that was
+// not read when Wait returns is lost, as under os/exec.
 //
 // [golang/go#28461]: https://go.dev/issue/28461
 // [golang/go#67642]: https://go.dev/issue/67642

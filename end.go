@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"example.com/xexec/internal/cause"
+	"example.com/xexec/internal/tree"
 )
 
 // Whoever wants to end a command, a caller, a context, a timer, a Shutdown, the
@@ -62,7 +63,7 @@ func (r *run) ask(why *cause.Reason) error {
 	if o := r.result(); o.askedFor == nil {
 		o.askedFor = why
 	}
-	if !r.ours && r.child.Tree() != nil {
+	if !r.ours && r.child.Kind() != tree.None {
 		r.armDelay(nil) // os/exec's WaitDelay does not reach the rest
 	}
 	return nil

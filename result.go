@@ -66,44 +66,33 @@ func (r *run) result() *outcome {
 	return o
 }
 
-// conclude works out the result, in os/exec's order: the exit, then the context,
-// then the copying. The caller holds r.mu.
+// conclude works out the result. The caller holds r.mu.
 func (r *run) conclude() {
-	o, e := r.result(), &r.ending
-	// Why we have ended the command, if it has not ended by itself.
+	o := r.result()
 	why := o.askedFor
 	if why == nil && r.child.DiedOfEnd() {
 		why = o.endedFor
 	}
-	ofContext := why != nil && why != o.shutdownFor && why.Err != ErrOutputLimit
+	f := cause.Facts{
+		Exit:        r.exitError(o),
+		Cancel:      o.cancelErr,
+		Copy:        o.copyErr,
+		CutShort:    r.ending.cutShort,
+		DelayKilled: r.ending.delayKilled,
+		Limited:     o.limited,
+		Bound:       r.bound,
+		WaitDelay:   ErrWaitDelay,
+	}
 	if why != nil {
 		o.cause = why.Cause
-	}
-	exitErr := r.exitError(o)
-	err := exitErr
-	if err == nil {
-		err = o.cancelErr
-	}
-	if err == nil && ofContext {
-		err = why.Err
-	}
-	switch {
-	case err != nil || !r.ours:
-	case e.cutShort:
-		err = ErrWaitDelay
-	case !e.delayKilled:
-		err = o.copyErr
-	}
-	if o.limited {
-		err = cause.OutputLimit(exitErr)
-	}
-	if r.bound && ofContext {
-		err = why.Error(err, o.cancelErr)
+		if why != o.shutdownFor && why.Err != ErrOutputLimit {
+			f.Context = why
+		}
 	}
 	if r.stderr != nil && o.exitErr != nil {
 		o.exitErr.Stderr = r.stderr.Bytes()
 	}
-	o.err, r.stderr = err, nil
+	o.err, r.stderr = f.Error(), nil
 }
 
 // exitError returns what the exit alone makes of the result. The caller holds

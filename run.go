@@ -21,12 +21,12 @@ package xexec
 // No code of a caller's runs under any of them: no method of a context, no Reader
 // or Writer, no Cancel, and no Close that may block.
 //
-// Words: the child is the process and its tree, of which the process is the leader;
-// exited is "seen to have exited", reaped is "its status was taken", gone is "nobody
-// of it is left". Own is the context that CommandContext was given, bound the one of
-// StartContext. To ask is to send the stop signal, to end is to kill on somebody's
-// behalf, to cut is to end the copying while a pipe is still open. A run is ours if
-// our Start has started it, or adopted if somebody else has.
+// Words: the child is the process and its tree, of which the process is the leader.
+// Exited is "seen to have exited", reaped is "its status was taken", gone is "nobody
+// of it is left". Own is CommandContext's context, bound is StartContext's. To ask is
+// to send the stop signal, to end is to kill on somebody's behalf, to cut is to end
+// the copying while a pipe is still open. A run is ours if our Start has started it,
+// and adopted if somebody else has.
 //
 // Read on in start.go (how it begins), end.go (who ends it), cancel.go (contexts),
 // result.go (what Wait returns), state.go (how a Cmd finds its run).
@@ -42,6 +42,7 @@ import (
 
 	"example.com/xexec/internal/cause"
 	"example.com/xexec/internal/child"
+	"example.com/xexec/internal/oscmd"
 	"example.com/xexec/internal/stdio"
 )
 
@@ -124,13 +125,14 @@ func (r *run) advance() (phase, <-chan struct{}) {
 	defer r.unlock()
 	if r.phase == running && r.child.Gone(r.patient()) {
 		r.reach(gone)
-		if r.child.Tree() != nil {
+		if r.child.Empty() {
 			r.cut() // nobody is left to write, whoever holds the pipes
 		}
 	}
 	if r.phase == gone && r.ending.holding == 0 && r.child.Reap() {
 		r.reach(reaped)
-		if c := r.cmd.Value(); c != nil && c.ProcessState == nil {
+		// The struct may have been moved, and its place be another command's.
+		if c := r.cmd.Value(); c != nil && c.Process == r.child.OS() && c.ProcessState == nil {
 			c.ProcessState, _, _ = r.child.Status()
 		}
 	}
@@ -212,6 +214,11 @@ func (r *run) waitStd() (*os.ProcessState, error) {
 	}
 	err := std.Wait()
 	return std.ProcessState, err
+}
+
+func (r *run) waitMayBlock() bool {
+	c := r.cmd.Value()
+	return c == nil || oscmd.WaitMayBlock(c.Std())
 }
 
 // stdReaped notes the result of os/exec's Wait, which has let go of the outcome.

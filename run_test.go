@@ -2,6 +2,7 @@ package xexec_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -440,5 +441,46 @@ func TestBlockingPipeLosesNothing(t *testing.T) {
 		if n := <-got; n != size {
 			t.Errorf("read %d bytes, want %d", n, size)
 		}
+	}
+}
+
+// What ends a Read that waits on a pipe of os/exec's is its close, as there: when the
+// command is over, and when WaitDelay is and nobody waits.
+func TestReadOfOsExecsPipeEndsWithItsClose(t *testing.T) {
+	for _, when := range []string{"Wait", "WaitDelay"} {
+		t.Run(when, func(t *testing.T) {
+			xtest.Both(t, func(t *testing.T, p xtest.Package) {
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				c := p.HelperContext(ctx, t, "hold", testkit.HolderAddr(t), "serve", "0")
+				if when == "WaitDelay" {
+					c.Std().WaitDelay = time.Millisecond
+					c.Std().Stderr = new(bytes.Buffer) // os/exec then has a goroutine that closes
+				}
+				stdin, err1 := c.StdinPipe()
+				stdout, err2 := c.Std().StdoutPipe()
+				if err := errors.Join(err1, err2, c.Start()); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := io.ReadFull(stdout, make([]byte, len("ready\n"))); err != nil {
+					t.Fatal(err)
+				}
+				read := make(chan error)
+				go func() {
+					_, err := stdout.Read(make([]byte, 1))
+					read <- err
+				}()
+				if when == "WaitDelay" {
+					cancel()
+				} else {
+					stdin.Close()
+					c.Wait()
+				}
+				if err := <-read; !errors.Is(err, os.ErrClosed) {
+					t.Errorf("Read: %v", err)
+				}
+				c.Wait()
+			})
+		})
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"example.com/xexec/internal/cause"
+	"example.com/xexec/internal/tree"
 )
 
 // Kill ends the command's process, or its whole tree ([Cmd.SetTree]), at once. See
@@ -43,9 +44,8 @@ func (c *Cmd) Signal(sig os.Signal) error {
 // (on Windows CTRL_BREAK) unless [Cmd.SetStopSignal] says otherwise, and lets a
 // process or tree that is stopped continue (SIGCONT), so that it can obey. See
 // [Cmd.Signal] for what it returns. If this system can never send the signal, the
-// error is [errors.ErrUnsupported], as it is on Windows for a process that has no
-// console in common with us: that of a service, for example. What other languages
-// call terminate on Windows is [Cmd.Kill] here.
+// error is [errors.ErrUnsupported]: on Windows, where other languages call Kill so,
+// for a process without a console in common with us, as of a service.
 //
 // It can be used as c.Cancel, with WaitDelay as the time after which the command
 // is killed; [Cmd.SetGracePeriod] does both.
@@ -79,34 +79,22 @@ func (c *Cmd) Terminate() error {
 // stop signal is sent once, the first ctx that ends decides, and all get the same
 // answer. It may be called from Cancel, and from a Writer. It panics if ctx is nil.
 func (c *Cmd) Shutdown(ctx context.Context) error {
-	if ctx == nil {
-		panic("nil Context")
-	}
+	notNil(ctx)
 	r, _ := c.waited()
 	if r == nil {
 		return errNotStarted
 	}
 	defer runtime.KeepAlive(c)
-	ended := ctx.Done()
-	if !r.askOnce() {
-		ended = closedChan
-	}
-	if r.look() < gone && !r.await(gone, ended) {
+	waitable := r.askOnce()
+	if r.look() < gone && !(waitable && r.await(gone, ctx.Done())) {
 		if err := r.shutdownEnd(ctx); err != nil && !errors.Is(err, os.ErrProcessDone) {
 			return fmt.Errorf("xexec: shutdown: killing process %d: %w", r.child.Pid(), err)
 		}
 		r.await(gone, nil)
 	}
-	r.mu.Lock()
-	r.cut()
-	r.unlock()
 	r.awaitOutput()
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	return r.shutdownResult()
 }
-
-var closedChan = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
 // askOnce sends the stop signal for the first of all Shutdowns. It reports whether
 // there is something to wait for: not if the signal can never be sent. That it
@@ -141,9 +129,12 @@ func (r *run) shutdownEnd(ctx context.Context) error {
 	return err
 }
 
-// awaitOutput waits a moment for what the command has written to be copied, so
-// that a caller who looks at it now sees it whole.
+// awaitOutput cuts the output and waits a moment for it to be copied, so that a
+// caller who looks at it now sees it whole.
 func (r *run) awaitOutput() {
+	r.mu.Lock()
+	r.cut()
+	r.mu.Unlock()
 	const moment = 100 * time.Millisecond
 	timer := time.NewTimer(moment)
 	defer timer.Stop()
@@ -161,11 +152,13 @@ func (r *run) awaitOutput() {
 }
 
 // shutdownResult is what Shutdown returns once the command is gone: the reason of
-// the first Shutdown that had to kill it. The caller holds r.mu.
+// the first Shutdown that had to kill it.
 func (r *run) shutdownResult() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	o := r.result()
 	_, _, known := r.child.Status()
-	if o.shutdownErr == nil && o.shutdownFor != nil && (r.child.Tree() != nil || !known || r.child.DiedOfEnd()) {
+	if o.shutdownErr == nil && o.shutdownFor != nil && (r.child.Kind() != tree.None || !known || r.child.DiedOfEnd()) {
 		o.shutdownErr = o.shutdownFor.Error(r.exitError(o), nil)
 	}
 	return o.shutdownErr

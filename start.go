@@ -1,11 +1,8 @@
 package xexec
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"io"
-	"os"
 	"os/exec"
 	"weak"
 
@@ -13,20 +10,7 @@ import (
 	"example.com/xexec/internal/child"
 	"example.com/xexec/internal/oscmd"
 	"example.com/xexec/internal/stdio"
-	"example.com/xexec/internal/tree"
 )
-
-// A starting is one call of Start: what it needs of the command, which it does not
-// read any more once the run is published.
-type starting struct {
-	cmd        *exec.Cmd       // a copy, from which each attempt is made
-	own, bound context.Context // CommandContext's, StartContext's, or nil
-	cancel     canceler
-	settings   settings
-	open       func(io.Reader, io.Writer, io.Writer) (*stdio.Streams, error)
-	streams    *stdio.Streams
-	launch     *tree.Launch // nil if the process needs none
-}
 
 // start is Start, and StartContext if bound is not nil. If here is true, the caller
 // is to call copyHere.
@@ -36,157 +20,103 @@ func (c *Cmd) start(bound context.Context, here bool) (*run, error) {
 	if !ok {
 		return nil, errAlreadyStarted
 	}
-	b := &starting{
-		cmd:      oscmd.Copy(c.Std()),
-		own:      oscmd.Context(c.Std()),
-		bound:    bound,
-		cancel:   canceler{cancels.Of(c.Std()), c.Cancel},
-		settings: settings,
-		open:     stdio.Open,
-	}
-	if here {
-		b.open = stdio.OpenHere
-	}
-	child, parent := oscmd.Pipes(c.Std())
-	var p *os.Process
+	in := oscmd.Copy(c.Std()) // the struct is not read any more once the run is published
+	own, cancel := oscmd.Context(c.Std()), cancelerOf(c)
+	ends, parent := oscmd.Pipes(c.Std())
+	var started *child.Started
 	defer func() { // also if a method of a context panics
-		for _, f := range child {
+		for _, f := range ends {
 			f.Close()
 		}
-		if p == nil {
+		if started == nil {
 			for _, f := range parent {
 				stdio.AbortEnd(f)
 			}
 			s.startFailed(c)
 		}
 	}()
-	delay := c.WaitDelay
-	stderr, _ := c.Stderr.(*stdio.PrefixSuffix) // Output has set it
-	p, err := b.start()
+	r := newRun(c, settings)
+	r.ours, r.bound, r.delay, r.pipes = true, bound != nil, c.WaitDelay, parent
+	r.stderr, _ = c.Stderr.(*stdio.PrefixSuffix) // Output has set it
+	started, err := startProcess(in, own, bound, settings, here)
 	if err != nil {
 		if c.Err == nil {
-			c.Err = b.cmd.Err // "exec: no command", which String shows
+			c.Err = in.Err // "exec: no command", which String shows
 		}
 		return nil, err
 	}
-	r := newRun(c, p, b.launch, settings)
-	r.ours, r.bound, r.delay = true, bound != nil, delay
-	r.streams, r.stderr, r.pipes = b.streams, stderr, parent
+	r.streams = started.Streams
+	r.child = child.New(started, c.SysProcAttr, &r.mu, r.wake)
 	s.started(c, r)
 	r.streams.Copy(r.copyEnded)
-	b.watch(r)
+	if own != nil && (cancel.kind != oscmd.NoCancel || r.delay != 0 || settings.gracePeriod > 0) {
+		r.watch(own, cancel)
+	}
+	if bound != nil {
+		if cancel.kind == oscmd.NoCancel {
+			cancel.kind = oscmd.DefaultCancel
+		}
+		r.watch(bound, cancel)
+	}
 	return r, nil
 }
 
-func newRun(c *Cmd, p *os.Process, launch *tree.Launch, settings settings) *run {
-	r := &run{
+func newRun(c *Cmd, settings settings) *run {
+	return &run{
 		cmd:      weak.Make(c),
 		settings: settings,
 		watching: make(chan struct{}, 1),
 		changed:  make(chan struct{}),
 		done:     make(chan struct{}),
 	}
-	r.child = child.New(p, launch, tree.LeadsGroup(c.SysProcAttr), &r.mu, r.wake)
-	return r
 }
 
-// watch lets the contexts end r.
-func (b *starting) watch(r *run) {
-	if b.own != nil && (b.cancel.kind != oscmd.NoCancel || r.delay != 0 || r.settings.gracePeriod > 0) {
-		r.watch(b.own, b.cancel)
+// startProcess starts the process. Path lookup, environment, the checks of the
+// command and the fork are os/exec's: it gets a copy of the command, with a file for
+// each of Stdin, Stdout and Stderr and with neither Cancel nor WaitDelay, so that it
+// has nothing to start a goroutine for.
+func startProcess(in *exec.Cmd, own, bound context.Context, s settings, here bool) (*child.Started, error) {
+	if in.Err != nil || in.Path == "" || in.Cancel != nil && own == nil && bound == nil {
+		return nil, in.Start() // says what is wrong
 	}
-	if b.bound != nil {
-		with := b.cancel
-		if with.kind == oscmd.NoCancel {
-			with.kind = oscmd.DefaultCancel
+	// The error of a context that has prevented the start.
+	ended := func() error {
+		if cause.Ended(bound) {
+			return cause.Of(bound).Error(nil, nil)
 		}
-		r.watch(b.bound, with)
+		return cause.Of(own).Err
 	}
-}
-
-// start starts the process. Path lookup, environment, the checks of the command
-// and the fork are os/exec's: it gets a copy of the command, with a file for each
-// of Stdin, Stdout and Stderr and with neither Cancel nor WaitDelay, so that it
-// has nothing to start a goroutine for. If it fails, nothing is left.
-func (b *starting) start() (p *os.Process, err error) {
-	if b.cmd.Err != nil || b.cmd.Path == "" || b.cmd.Cancel != nil && b.own == nil && b.bound == nil {
-		return nil, b.cmd.Start() // says what is wrong
+	switch {
+	case cause.Ended(own):
+		return nil, cause.Of(own).Err
+	case cause.Ended(bound):
+		return nil, ended()
+	case s.outputLimit < 0:
+		return nil, fmt.Errorf("xexec: SetOutputLimit: negative limit %d", s.outputLimit)
+	case s.gracePeriod < 0:
+		return nil, fmt.Errorf("xexec: SetGracePeriod: negative time %v", s.gracePeriod)
 	}
-	if b.own != nil {
-		select {
-		case <-b.own.Done():
-			return nil, b.ended()
-		default:
-		}
+	in.Cancel, in.WaitDelay = nil, 0
+	started, err := child.Start(child.Spec{
+		Cmd:              in,
+		WholeTree:        s.wholeTree,
+		KillOnParentExit: s.killOnParentExit,
+		CopyHere:         here,
+		Ended:            []<-chan struct{}{cause.Done(own), cause.Done(bound)},
+	})
+	if err == child.ErrCanceled {
+		err = ended()
 	}
-	b.cmd.Cancel, b.cmd.WaitDelay = nil, 0
-	if b.bound != nil && b.bound.Err() != nil {
-		return nil, b.ended()
-	}
-	if err := b.settings.check(); err != nil {
-		return nil, err
-	}
-	if b.settings.wholeTree || b.settings.killOnParentExit {
-		b.launch, err = tree.Prepare(b.cmd.SysProcAttr, b.cmd.Dir, b.settings.wholeTree, b.settings.killOnParentExit)
-		if err != nil {
-			return nil, err
-		}
-		defer func() {
-			if p == nil {
-				b.launch.Abort()
-			}
-		}()
-	}
-	b.streams, err = b.open(b.cmd.Stdin, b.cmd.Stdout, b.cmd.Stderr)
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		if p == nil {
-			b.streams.Abort()
-		}
-	}()
-	b.cmd.Stdin, b.cmd.Stdout, b.cmd.Stderr = b.streams.Stdin, b.streams.Stdout, b.streams.Stderr
-	if p, err = child.Start(b.cmd, b.launch, cause.Done(b.own), cause.Done(b.bound)); err != nil {
-		if err == child.ErrCanceled {
-			err = b.ended()
-		}
-		return nil, err
-	}
-	b.streams.Started()
-	return p, nil
-}
-
-// ended is the error of a Start that the end of a context has prevented.
-func (b *starting) ended() error {
-	if b.bound != nil && b.bound.Err() != nil {
-		return cause.Of(b.bound).Error(nil, nil)
-	}
-	return cmp.Or(b.own.Err(), context.Canceled)
-}
-
-// check refuses settings that make no sense.
-func (s settings) check() error {
-	if s.outputLimit < 0 {
-		return fmt.Errorf("xexec: SetOutputLimit: negative limit %d", s.outputLimit)
-	}
-	if s.gracePeriod < 0 {
-		return fmt.Errorf("xexec: SetGracePeriod: negative time %v", s.gracePeriod)
-	}
-	return nil
+	return started, err
 }
 
 // adopt makes the run of a process that os/exec's Start, or the caller's own code,
 // has put into c. What was made for its standard I/O, and its context, are
 // os/exec's business. The caller holds the state's lock.
 func adopt(c *Cmd, settings settings) *run {
-	r := newRun(c, c.Process, nil, settings)
+	r := newRun(c, settings)
 	r.delay = c.WaitDelay
-	var t *tree.Tree
-	if settings.wholeTree {
-		t = tree.Adopt(c.Process, c.SysProcAttr)
-	}
-	r.child.Adopt(t, r.waitStd, func() bool { return r.cmd.Value() == nil || oscmd.WaitMayBlock(r.cmd.Value().Std()) }, r.stdReaped)
+	r.child = child.Adopt(c.Process, c.SysProcAttr, settings.wholeTree, &r.mu, r.wake, r.waitStd, r.waitMayBlock, r.stdReaped)
 	r.kept = r.result()
 	if state := c.ProcessState; state != nil { // os/exec's Wait was called, too
 		r.child.Reaped(state, nil)

@@ -2,20 +2,16 @@ package xexec
 
 import (
 	"os"
-	"runtime"
 	"sync"
 	"time"
-	"weak"
 
+	"example.com/xexec/internal/beside"
 	"example.com/xexec/internal/oscmd"
 )
 
-// A state is what a Cmd has no room for. There is at most one for each Cmd,
-// made when a method first needs it and dropped when the Cmd is collected.
-//
-// Nothing that the map leads to holds the Cmd, or else it would stay for ever: no
-// context, no error and no writer of the caller's. What a run knows of those is
-// in its outcome, which the Cmd itself holds.
+// A state is what a Cmd has no room for. It must not lead to the Cmd, which would
+// then stay for ever, so it leads to no context, error or writer of the caller's:
+// what a run knows of those is in its outcome, which the Cmd itself holds.
 type state struct {
 	// mu guards what follows, and Cmd.Process and the pipes that os/exec's struct
 	// lists against Start: that writes them with mu held. run.mu may be taken after it.
@@ -23,6 +19,7 @@ type state struct {
 
 	settings
 	claimed bool          // Start was called here, for the command that the struct is now
+	called  bool          // its Start was seen to have been called, here or by os/exec
 	failed  bool          // and it failed
 	done    chan struct{} // made by a Done that came before the start, or closed by a start that failed
 	run     *run          // the process of Cmd.Process, or nil
@@ -37,27 +34,14 @@ type settings struct {
 	outputLimit      int
 }
 
-// states maps weak.Pointer[Cmd] to *state. Only this file touches it.
-//
-// The key is the Cmd's identity for as long as the Cmd lives and is never equal
-// to that of a later Cmd at the same address.
-var states sync.Map
+// states is what the Cmds have. Only stateOf touches it.
+var states beside.Map[Cmd, state]
 
 // stateOf returns c's state. Like a method of os/exec's, it panics for a nil c.
 func stateOf(c *Cmd) *state {
 	_ = &c.Path
-	key := weak.Make(c)
-	if s, ok := states.Load(key); ok {
-		return s.(*state)
-	}
-	s, loaded := states.LoadOrStore(key, new(state))
-	if !loaded {
-		runtime.AddCleanup(c, dropState, key)
-	}
-	return s.(*state)
+	return states.Of(c)
 }
-
-func dropState(key weak.Pointer[Cmd]) { states.Delete(key) }
 
 // current returns the run of c's process, or nil if there is none.
 func current(c *Cmd) *run {
@@ -78,11 +62,13 @@ func current(c *Cmd) *run {
 func (s *state) current(c *Cmd) *run {
 	switch p := c.Process; {
 	case p == nil:
-		if s.run != nil || s.claimed && oscmd.Unclaimed(c.Std()) {
+		unclaimed := oscmd.Unclaimed(c.Std())
+		if s.run != nil || s.called && unclaimed {
 			s.forget()
 		}
+		s.called = s.called || !unclaimed
 	case s.run == nil || s.run.child.OS() != p:
-		if s.claimed {
+		if s.claimed || s.run != nil {
 			s.forget()
 		}
 		if s.run = heldRun(c); s.run == nil {
@@ -95,7 +81,7 @@ func (s *state) current(c *Cmd) *run {
 
 // forget forgets the command over whose struct another one was assigned.
 func (s *state) forget() {
-	s.settings, s.claimed, s.failed, s.done, s.run = settings{}, false, false, nil, nil
+	s.settings, s.claimed, s.called, s.failed, s.done, s.run = settings{}, false, false, false, nil, nil
 }
 
 // heldRun returns the run that c's struct holds, if that is the run of its process.
@@ -109,8 +95,7 @@ func heldRun(c *Cmd) *run {
 	return nil
 }
 
-// set changes the settings. Like a field's, a change has no effect on a command
-// that was started.
+// set changes the settings. That has no effect on a command that was started.
 func (c *Cmd) set(f func(*settings)) {
 	s := stateOf(c)
 	s.mu.Lock()
@@ -128,7 +113,7 @@ func (s *state) claim(c *Cmd) (of settings, ok bool) {
 	if !oscmd.Claim(c.Std()) {
 		return of, false
 	}
-	s.claimed = true
+	s.claimed, s.called = true, true
 	return s.settings, true
 }
 
@@ -142,8 +127,8 @@ func (s *state) started(c *Cmd, r *run) {
 	s.serveDone(c)
 }
 
-// serveDone makes a Done that came before the start that of the run. The caller
-// holds s.mu, and nobody else has the run yet.
+// serveDone makes a Done that came before the start that of the run, which nobody
+// else has yet. The caller holds s.mu.
 func (s *state) serveDone(c *Cmd) {
 	if s.done != nil && !s.failed {
 		s.run.done = s.done

@@ -1,10 +1,10 @@
 package xexec
 
 import (
+	"fmt"
 	"os"
+	"reflect"
 	"time"
-
-	"example.com/xexec/internal/tree"
 )
 
 // SetTree makes the command and all that it starts one unit, its tree.
@@ -16,11 +16,10 @@ import (
 //
 // Kill, Signal, Terminate, Shutdown and the end of a context reach the whole tree,
 // and report about it: nil if a live process of it got the signal,
-// [os.ErrProcessDone] once all are gone. When the process that was started, the
-// leader, exits by itself, the rest is killed at once. When the tree was asked to
-// stop (Terminate, Shutdown, SetGracePeriod, Cancel) before that, the rest has as
-// much time as the leader: until Shutdown's ctx ends, or the grace period or
-// WaitDelay is over, and without those no limit.
+// [os.ErrProcessDone] once all are gone. When the leader, the process that was
+// started, exits by itself, the rest is killed at once. When the tree was asked to
+// stop before that, the rest has as much time as the leader: until Shutdown's ctx
+// ends, or the grace period or WaitDelay is over, and without those no limit.
 //
 // A tree is a process group of its own, so a terminal's Ctrl-C does not reach it,
 // and it is off by default. The package documentation, under Trees, says what is in
@@ -39,8 +38,18 @@ func (c *Cmd) SetTree(whole bool) {
 // the end of a context if there is a grace period. The default, also for nil, is
 // SIGTERM, which on Windows stands for CTRL_BREAK. It is for before the start.
 func (c *Cmd) SetStopSignal(sig os.Signal) {
+	if reflect.TypeOf(sig) != reflect.TypeOf(os.Kill) && sig != nil {
+		sig = unknownSignal(fmt.Sprint(sig))
+	}
 	c.set(func(s *settings) { s.stopSignal = sig })
 }
+
+// An unknownSignal is one that no system has: its name is kept, and not the caller's
+// value, which may lead to the Cmd, and whose methods are not for us to call later.
+type unknownSignal string
+
+func (s unknownSignal) String() string { return string(s) }
+func (unknownSignal) Signal()          {}
 
 // SetGracePeriod makes the end of a context ask before it kills: it sends the stop
 // signal, as [Cmd.Terminate] does, and kills what is left of the command, or of its
@@ -48,10 +57,9 @@ func (c *Cmd) SetStopSignal(sig os.Signal) {
 // it kills at once; a negative d is an error of Start.
 //
 // A Cancel of the caller's takes its place; WaitDelay keeps its own meaning beside
-// it. A stop signal that this system can never send is not waited for: the command
-// is killed at once. A command that obeys was ended by the context, and its error
-// and [Cmd.Cause] say so, also if its exit status is zero. It is for before the
-// start.
+// it. A command that obeys was ended by the context: its error and [Cmd.Cause] say
+// so, also if its exit status is zero. If this system can never send the stop signal,
+// the command is killed at once. It is for before the start.
 func (c *Cmd) SetGracePeriod(d time.Duration) {
 	c.set(func(s *settings) { s.gracePeriod = d })
 }
@@ -72,20 +80,16 @@ func (c *Cmd) SetOutputLimit(n int) {
 // On Linux and FreeBSD that is SysProcAttr.Pdeathsig (if it is set already, that
 // signal is sent instead of SIGKILL), which the system forgets when the command
 // executes a set-user-ID program or, on Linux, changes its credentials. It reaches
-// the process that was started and not what that has started itself, not even with
-// [Cmd.SetTree]: for those, as root on Linux, make it the first of a pid namespace
-// (SysProcAttr.Cloneflags, CLONE_NEWPID). An execve(2) of this process does not end
-// it, and so kills nothing.
+// the process that was started, and what that has started only where it is the first
+// of a pid namespace (root on Linux, CLONE_NEWPID). An execve(2) of this process does
+// not end it, and kills nothing.
 //
-// As Linux sends the signal when the thread ends that has forked
-// (golang/go#27505), such commands are forked on a few threads that are kept for
-// as long as a command lives that was forked there, and not on the caller's, whose
-// namespaces, capabilities and priority they therefore do not inherit. Such a
-// command is to be waited for, as it holds its thread until then.
+// Linux sends the signal when the thread ends that has forked (golang/go#27505). So
+// such commands are forked on a few threads that are kept until the last of them is
+// waited for, and not on the caller's, whose namespaces, capabilities and priority
+// they do not inherit.
 //
-// On Windows it is a job object. With SetTree it covers the tree, otherwise the
-// process that was started.
-//
+// On Windows it is a job object: of the tree with SetTree, otherwise of the process.
 // On other systems Start returns an error that is [errors.ErrUnsupported].
 func (c *Cmd) SetKillOnParentExit(kill bool) {
 	c.set(func(s *settings) { s.killOnParentExit = kill })
@@ -102,33 +106,18 @@ const (
 )
 
 func (k TreeKind) String() string {
-	switch k {
-	case NoTree:
-		return "no tree"
-	case ProcessGroup:
-		return "process group"
-	case Cgroup:
-		return "cgroup"
-	case JobObject:
-		return "job object"
+	names := [...]string{"no tree", "process group", "cgroup", "job object"}
+	if k < 0 || int(k) >= len(names) {
+		return "unknown kind of tree"
 	}
-	return "unknown kind of tree"
+	return names[k]
 }
 
 // TreeKind returns what holds the command's tree together. It is NoTree before
 // the start and without [Cmd.SetTree]. It never blocks.
 func (c *Cmd) TreeKind() TreeKind {
-	r := current(c)
-	if r == nil || r.child.Tree() == nil {
-		return NoTree
-	}
-	switch r.child.Tree().Kind() {
-	case tree.ProcessGroup:
-		return ProcessGroup
-	case tree.Cgroup:
-		return Cgroup
-	case tree.JobObject:
-		return JobObject
+	if r := current(c); r != nil {
+		return TreeKind(r.child.Kind()) // the same numbers
 	}
 	return NoTree
 }

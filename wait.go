@@ -24,13 +24,10 @@ func (c *Cmd) waited() (*run, *outcome) {
 // That one has it already.
 func (r *run) publish(c *Cmd) {
 	if r.cmd != weak.Make(c) {
-		s := stateOf(c)
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if c.ProcessState == nil {
-			r.mu.Lock()
-			c.ProcessState, _, _ = r.child.Status()
-			r.mu.Unlock()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if state, _, _ := r.child.Status(); c.ProcessState != state {
+			c.ProcessState = state
 		}
 	}
 	runtime.KeepAlive(c)
@@ -40,14 +37,11 @@ func (r *run) publish(c *Cmd) {
 // Stdout and Stderr to complete. The command must have been started.
 //
 // Any number of goroutines may call it, any number of times, and all get the
-// same error value: nil if the command ran, its input and output were copied
-// without problems and it exited with status zero; an [*ExitError] if it
-// failed; another error for a copy that failed, a context that ended it or
-// [ErrWaitDelay]. The command is reaped, and c.ProcessState written, once,
-// before the first Wait returns.
-//
-// If somebody else has reaped the process, with wait4(-1) or c.Process.Wait,
-// the error is that of os/exec (on Unix, errors.Is(err, syscall.ECHILD)).
+// same error value: nil if the command exited with status zero and all was copied;
+// an [*ExitError] if it failed; another error for a copy that failed, a context that
+// ended it or [ErrWaitDelay]. The command is reaped, and c.ProcessState written, once,
+// before the first Wait returns. If somebody else has reaped the process, with
+// wait4(-1) or c.Process.Wait, the error is os/exec's (on Unix, syscall.ECHILD).
 func (c *Cmd) Wait() error {
 	r, o := c.waited()
 	if r == nil {
@@ -66,9 +60,7 @@ func (c *Cmd) Wait() error {
 // error. A command that is already complete wins over a ctx that is already done.
 // WaitContext panics if ctx is nil.
 func (c *Cmd) WaitContext(ctx context.Context) error {
-	if ctx == nil {
-		panic("nil Context")
-	}
+	notNil(ctx)
 	r, o := c.waited()
 	if r == nil {
 		return errNotStarted
@@ -91,12 +83,12 @@ func (c *Cmd) TryWait() (done bool, err error) {
 	if r == nil {
 		return false, errNotStarted
 	}
-	if r.look() != complete {
-		runtime.KeepAlive(c)
-		return false, nil
+	if done = r.look() == complete; done {
+		err = o.err
+		r.publish(c)
 	}
-	r.publish(c)
-	return true, o.err
+	runtime.KeepAlive(c)
+	return done, err
 }
 
 // Done returns a channel that is closed when Wait would return at once. It

@@ -87,14 +87,9 @@ func Command(name string, arg ...string) *Cmd {
 // WaitDelay starts to run. It panics if ctx is nil.
 //
 // As under os/exec, a command that was ended this way gives its exit status as
-// error; [Cmd.Cause] tells why it was ended, and [Cmd.RunContext] returns an
-// error that tells both. Unlike under os/exec, no goroutine watches ctx, and a
-// command that is never waited for leaks none: see [context.AfterFunc], which
-// needs one only for a ctx with a Done channel that is not package context's.
+// error; [Cmd.Cause] tells why, and [Cmd.RunContext] returns an error that tells both.
+// No goroutine watches ctx, unless its Done channel is not package context's.
 func CommandContext(ctx context.Context, name string, arg ...string) *Cmd {
-	if ctx == nil {
-		panic("nil Context")
-	}
 	c := FromStd(exec.CommandContext(ctx, name, arg...))
 	c.Cancel = defaultCancel(c)
 	return c
@@ -114,9 +109,8 @@ func (c *Cmd) Environ() []string { return c.Std().Environ() }
 // stays a zombie, holding its process id and group id, until somebody does.
 //
 // A failure leaves nothing behind: no process, no descriptor, no goroutine. The
-// errors are os/exec's. A program file that some process still has open for
-// writing (ETXTBSY, golang/go#22315), as happens by accident when another
-// goroutine forks while the file is written, is tried again for 0.1 s.
+// errors are os/exec's. A program file that is still open for writing (ETXTBSY,
+// golang/go#22315) is tried again for 0.1 s.
 func (c *Cmd) Start() error {
 	_, err := c.start(nil, false)
 	return err
@@ -133,10 +127,7 @@ func (c *Cmd) Start() error {
 // a success, and [errors.Is] finds ctx.Err() and [context.Cause] of ctx. A command
 // that ends by itself just before ctx does gives its plain result.
 func (c *Cmd) StartContext(ctx context.Context) error {
-	if ctx == nil {
-		panic("nil Context")
-	}
-	_, err := c.start(ctx, false)
+	_, err := c.start(notNil(ctx), false)
 	return err
 }
 
@@ -147,10 +138,15 @@ func (c *Cmd) Run() error { return c.run(nil) }
 // [Cmd.StartContext] for how, and for its errors. To stop waiting without ending
 // the command, see [Cmd.WaitContext].
 func (c *Cmd) RunContext(ctx context.Context) error {
+	return c.run(notNil(ctx))
+}
+
+// notNil panics if ctx is nil, as os/exec's CommandContext does.
+func notNil(ctx context.Context) context.Context {
 	if ctx == nil {
 		panic("nil Context")
 	}
-	return c.run(ctx)
+	return ctx
 }
 
 // run starts the command and waits for it. As it does both, output that goes to
@@ -169,15 +165,15 @@ func (c *Cmd) run(ctx context.Context) error {
 //
 // If the command fails and c.Stderr was nil, [ExitError.Stderr] holds the first
 // and the last 32 KiB of its standard error.
-func (c *Cmd) Output() ([]byte, error) { return c.output((*Cmd).Run) }
+func (c *Cmd) Output() ([]byte, error) { return c.output(nil) }
 
 // OutputContext returns the command's output like [Cmd.Output], and ends the
 // command when ctx ends. See [Cmd.StartContext] for how, and for its errors.
 func (c *Cmd) OutputContext(ctx context.Context) ([]byte, error) {
-	return c.output(func(c *Cmd) error { return c.RunContext(ctx) })
+	return c.output(notNil(ctx))
 }
 
-func (c *Cmd) output(run func(*Cmd) error) ([]byte, error) {
+func (c *Cmd) output(ctx context.Context) ([]byte, error) {
 	if c.Stdout != nil {
 		return nil, errors.New("exec: Stdout already set")
 	}
@@ -186,22 +182,22 @@ func (c *Cmd) output(run func(*Cmd) error) ([]byte, error) {
 	if c.Stderr == nil {
 		c.Stderr = new(stdio.PrefixSuffix)
 	}
-	err := run(c)
+	err := c.run(ctx)
 	return stdout.Take(), err
 }
 
 // CombinedOutput runs the command and returns its standard output and standard
 // error, in the order in which they were written. [Cmd.SetOutputLimit] bounds that.
-func (c *Cmd) CombinedOutput() ([]byte, error) { return c.combinedOutput((*Cmd).Run) }
+func (c *Cmd) CombinedOutput() ([]byte, error) { return c.combinedOutput(nil) }
 
 // CombinedOutputContext returns the command's output and error output like
 // [Cmd.CombinedOutput], and ends the command when ctx ends. See [Cmd.StartContext]
 // for how, and for its errors.
 func (c *Cmd) CombinedOutputContext(ctx context.Context) ([]byte, error) {
-	return c.combinedOutput(func(c *Cmd) error { return c.RunContext(ctx) })
+	return c.combinedOutput(notNil(ctx))
 }
 
-func (c *Cmd) combinedOutput(run func(*Cmd) error) ([]byte, error) {
+func (c *Cmd) combinedOutput(ctx context.Context) ([]byte, error) {
 	if c.Stdout != nil {
 		return nil, errors.New("exec: Stdout already set")
 	}
@@ -210,7 +206,7 @@ func (c *Cmd) combinedOutput(run func(*Cmd) error) ([]byte, error) {
 	}
 	both := c.newCapture()
 	c.Stdout, c.Stderr = both, both
-	err := run(c)
+	err := c.run(ctx)
 	return both.Take(), err
 }
 

@@ -55,10 +55,43 @@ func TestErrorNamesTheContextAndHowTheCommandEnded(t *testing.T) {
 func TestOutputLimit(t *testing.T) {
 	exit := &fs.PathError{Op: "exit", Path: "it", Err: os.ErrInvalid}
 	var found *fs.PathError
-	if err := OutputLimit(exit); !errors.Is(err, ErrOutputLimit) || !errors.As(err, &found) || err.Error() != "xexec: output limit exceeded: exit it: invalid argument" {
+	if err := (Facts{Limited: true, Exit: exit}).Error(); !errors.Is(err, ErrOutputLimit) || !errors.As(err, &found) || err.Error() != "xexec: output limit exceeded: exit it: invalid argument" {
 		t.Error(err)
 	}
-	if err := OutputLimit(nil); !errors.Is(err, ErrOutputLimit) || err.Error() != ErrOutputLimit.Error() {
+	if err := (Facts{Limited: true}).Error(); !errors.Is(err, ErrOutputLimit) || err.Error() != ErrOutputLimit.Error() {
 		t.Error(err)
+	}
+}
+
+func TestFactsAreToldInOrder(t *testing.T) {
+	exit, failed, copied, delay := errors.New("exit"), errors.New("cancel"), errors.New("copy"), errors.New("delay")
+	why := &Reason{Err: context.Canceled, Cause: context.Canceled}
+	for _, test := range []struct {
+		facts Facts
+		want  string
+	}{
+		{Facts{}, "<nil>"},
+		{Facts{Copy: copied}, "copy"},
+		{Facts{Copy: copied, CutShort: true, WaitDelay: delay}, "delay"},
+		{Facts{Copy: copied, DelayKilled: true}, "<nil>"},
+		{Facts{Copy: copied, Cancel: failed}, "cancel"},
+		{Facts{Copy: copied, Cancel: failed, Exit: exit}, "exit"},
+		{Facts{Copy: copied, Context: why}, "context canceled"},
+		{Facts{Copy: copied, Context: why, Exit: exit}, "exit"},
+		{Facts{Copy: copied, Context: why, Bound: true}, "context canceled"},
+		{Facts{Exit: exit, Context: why, Bound: true}, "context canceled: exit"},
+		{Facts{Exit: exit, Cancel: failed, Context: why, Bound: true}, "context canceled: exit"},
+		{Facts{Cancel: failed, Context: why, Bound: true}, "context canceled"},
+		{Facts{Exit: exit, Bound: true}, "exit"},
+		{Facts{Exit: exit, Copy: copied, Limited: true}, "xexec: output limit exceeded: exit"},
+		{Facts{Exit: exit, Limited: true, Context: why, Bound: true}, "context canceled: xexec: output limit exceeded: exit"},
+	} {
+		got := "<nil>"
+		if err := test.facts.Error(); err != nil {
+			got = err.Error()
+		}
+		if got != test.want {
+			t.Errorf("%+v: %s, want %s", test.facts, got, test.want)
+		}
 	}
 }

@@ -17,6 +17,7 @@ package child
 import (
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"example.com/xexec/internal/exits"
@@ -41,29 +42,35 @@ type Child struct {
 	asked      bool        // the stop signal has reached it: the rest has time
 	killed     bool        // it was killed as a whole
 	restKilled bool        // on somebody's behalf, when the leader had left
-	over       bool        // nobody is left; no signal is sent any more
+	over       bool        // nobody is left, or forsaken; no signal is sent any more
+	forsaken   bool        // the leader was released: the tree is let go of
 	member     *os.Process // one of the rest, if it can be named
 
 	ended bool // a kill on somebody's behalf has reached a live process
 }
 
-// New returns the Child for a process that was just started, with launch if it
-// needed one. The lock is the caller's.
-func New(p *os.Process, launch *tree.Launch, leads bool, lock sync.Locker, changed func()) *Child {
-	c := &Child{proc: exits.Of(p), lock: lock, changed: changed, launch: launch, leads: leads}
+// New returns the Child for a process that Start has started with attr. The lock is
+// the caller's.
+func New(s *Started, attr *syscall.SysProcAttr, lock sync.Locker, changed func()) *Child {
+	c := &Child{proc: exits.Of(s.OS), lock: lock, changed: changed, launch: s.launch, leads: tree.LeadsGroup(attr)}
 	c.status.wait = c.proc.Reap
-	if launch != nil {
-		c.tree = launch.Tree()
+	if s.launch != nil {
+		c.tree = s.launch.Tree()
 	}
 	return c
 }
 
-// Adopt makes c, which is new, the Child of a process that os/exec has started,
-// with the tree that it leads or none. Wait is os/exec's, which mayBlock says is
-// not to be waited for; reaped is called with what it returns.
-func (c *Child) Adopt(t *tree.Tree, wait func() (*os.ProcessState, error), mayBlock func() bool, reaped func(*os.ProcessState, error)) {
-	c.tree = t
+// Adopt returns the Child for a process that os/exec has started with attr, with
+// the tree that it leads if it is to have one. Wait is os/exec's, which mayBlock
+// says is not to be waited for; reaped is called with what it returns.
+func Adopt(p *os.Process, attr *syscall.SysProcAttr, wholeTree bool, lock sync.Locker, changed func(),
+	wait func() (*os.ProcessState, error), mayBlock func() bool, reaped func(*os.ProcessState, error)) *Child {
+	c := New(&Started{OS: p}, attr, lock, changed)
+	if wholeTree {
+		c.tree = tree.Adopt(p, attr)
+	}
 	c.status.wait, c.status.mayBlock, c.status.reaped = wait, mayBlock, reaped
+	return c
 }
 
 // OS returns the process.
@@ -72,8 +79,13 @@ func (c *Child) OS() *os.Process { return c.proc.OS }
 // Pid returns its id, also after os.Process.Release. It needs no lock.
 func (c *Child) Pid() int { return c.proc.Pid() }
 
-// Tree returns the tree, or nil. It needs no lock.
-func (c *Child) Tree() *tree.Tree { return c.tree }
+// Kind returns what holds the tree together. It needs no lock.
+func (c *Child) Kind() tree.Kind {
+	if c.tree == nil {
+		return tree.None
+	}
+	return c.tree.Kind()
+}
 
 // Watch waits for the leader's exit or, after that, for a change in the rest of
 // its tree, and notes what it has seen. It returns false if cancel was closed
@@ -101,6 +113,9 @@ func (c *Child) Watch(changed, cancel <-chan struct{}) bool {
 	c.note(exited, err)
 	return exited || err != nil
 }
+
+// Empty reports whether the process had a tree, of which nobody is left.
+func (c *Child) Empty() bool { return c.tree != nil && c.over && !c.forsaken }
 
 // Here calls f with a descriptor that can be read once the leader has exited, on a
 // thread that f may block; with -1 if there is none, or enough threads are blocked.
@@ -213,7 +228,7 @@ func (c *Child) Abandon() {
 // forsake lets go of a tree whose leader nobody knows any more.
 func (c *Child) forsake() {
 	if c.tree != nil && !c.over {
-		c.over = true
+		c.over, c.forsaken = true, true
 		c.tree.Abandon()
 	}
 }

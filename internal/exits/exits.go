@@ -8,15 +8,15 @@
 //
 // The caller guarantees that nobody of its own has reaped the process when it
 // calls Exited, and that nobody of its own reaps it while a Wait runs. A stranger
-// may do so, with wait4(-1) say: the process has then exited. Reap
-// blocks, as the exit may be seen a moment before the status is there.
+// may do so, with wait4(-1) say: the process has then exited. Reap blocks, as the
+// exit may be seen a moment before the status is there.
 //
 // Linux: waitid(2) with WNOWAIT, by the pidfd that os.Process owns. At most
 // maxThreads waits block a thread each, which is the quickest way. All others
 // share an epoll(7) set that hangs in the runtime's poller. Where the kernel
-// refuses epoll, each wait blocks a thread; where it refuses pidfds, too, and the
-// process is found by its id. A wait with a cancel channel then leaves a goroutine
-// until the process exits, one for each Process.
+// refuses epoll or pidfds, each wait blocks a thread. A wait that is called off then
+// leaves a goroutine until the process exits, one for each Process. So does one for
+// a process that another process traces. Without a pidfd, the process id is used.
 //
 // macOS and the BSDs: kqueue(2) with NOTE_EXIT, by process id. All waits share one
 // kqueue and the thread that blocks in it. A look has a kqueue of its own.

@@ -2,7 +2,6 @@ package exits
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -13,6 +12,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -20,7 +20,6 @@ import (
 )
 
 func init() {
-	testkit.Register("trace", helperTrace)
 	testkit.Register("ignore", helperIgnore)
 	testkit.Register("crowd", helperCrowd)
 }
@@ -122,6 +121,33 @@ func TestWaitsLeaveNoDescriptor(t *testing.T) {
 			t.Errorf("%d descriptors, %d before", n, before)
 		}
 	}
+}
+
+// The poller sleeps while nothing exits.
+func TestPollerSleeps(t *testing.T) {
+	needWatch(t)
+	testkit.Deadline(t, testkit.Stuck)
+	_, stop, err := Watch(startChild(t).Process)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	const window = 200 * time.Millisecond
+	before := cpuTime(t)
+	time.Sleep(window)
+	if used := cpuTime(t) - before; used > window/4 {
+		t.Errorf("in %v it uses %v of processor time", window, used)
+	}
+}
+
+// cpuTime returns the processor time that this process has used.
+func cpuTime(t testing.TB) time.Duration {
+	t.Helper()
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
 // What others do with the os.Process while a wait has its descriptor does not make
@@ -232,88 +258,6 @@ func helperIgnore([]string) int {
 func check(err error) {
 	if err != nil {
 		panic(err)
-	}
-}
-
-// The pidfd of a child that somebody traces tells of the exit before the child
-// can be reaped. A wait goes on until then, and can still be called off.
-func TestTracedByAnother(t *testing.T) {
-	needWatch(t)
-	testkit.Deadline(t, testkit.Stuck)
-	c := startChild(t)
-	p := Of(c.Process)
-	cmd := testkit.Command(t, "trace", strconv.Itoa(p.Pid()))
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	tracer := start(t, cmd)
-	var reply string
-	if fmt.Fscan(out, &reply); reply != "ready" {
-		t.Skip("no ptrace: ", reply)
-	}
-
-	var waits sync.WaitGroup
-	cancel := make(chan struct{})
-	waits.Go(func() {
-		exited, err := p.Wait(cancel)
-		expect(t, "Wait that is called off", exited, err, false)
-	})
-	waits.Go(func() {
-		exited, err := p.Wait(never)
-		expect(t, "Wait", exited, err, true)
-	})
-	awaitPolled(t, 2, 1)
-	c.kill(t)
-	awaitPolled(t, 0, -1)
-	exited, err := p.Exited()
-	expect(t, "Exited of a process whose tracer has not let it go", exited, err, false)
-	close(cancel)
-	tracer.stdin.Close()
-	waits.Wait()
-	c.expectStatus(t)
-}
-
-// helperTrace traces a process until its input ends, and looks at nothing.
-func helperTrace(args []string) int {
-	runtime.LockOSThread()
-	pid, err := strconv.Atoi(args[0])
-	check(err)
-	if err := unix.PtraceSeize(pid); err != nil {
-		fmt.Println(err)
-		return 0
-	}
-	fmt.Println("ready")
-	io.Copy(io.Discard, os.Stdin)
-	return 0
-}
-
-// A child that stops for us, its tracer, has not exited. os.Process.Wait returns
-// for it, so a wait that blocks does.
-func TestTracedByUs(t *testing.T) {
-	testkit.Deadline(t, testkit.Stuck)
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	cmd := exec.Command("cat")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Ptrace: true}
-	if err := cmd.Start(); err != nil {
-		t.Skip("no ptrace: ", err)
-	}
-	p := Of(cmd.Process)
-	defer func() {
-		syscall.Kill(p.Pid(), syscall.SIGKILL)
-		for err := error(unix.EINTR); err == unix.EINTR; {
-			_, err = syscall.Wait4(p.Pid(), nil, 0, nil)
-		}
-	}()
-	testkit.AwaitState(t, p.Pid(), "t")
-	exited, err := p.Exited()
-	expect(t, "Exited of a child that has stopped", exited, err, false)
-	exited, err = p.Wait(nil)
-	expect(t, "Wait", exited, err, true)
-	state, err := cmd.Process.Wait()
-	if err != nil || !state.Sys().(syscall.WaitStatus).Stopped() {
-		t.Errorf("os.Process.Wait: %v, %v", state, err)
 	}
 }
 

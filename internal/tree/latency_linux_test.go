@@ -63,6 +63,7 @@ func crowd(t testing.TB, n int) {
 // it takes to wait for it, among many other processes. TREE_TEST_CROWD is how many, and
 // TREE_TEST_LINGER how long a tree lingers.
 func TestLastDeathIsNoticedAtOnce(t *testing.T) {
+	needProc(t)
 	others, linger := 300, 100*time.Millisecond
 	if s := os.Getenv("TREE_TEST_CROWD"); s != "" {
 		others, _ = strconv.Atoi(s)

@@ -19,8 +19,27 @@ func (r *run) exited() bool { return r.leaderExited() }
 // eachKind runs f for every kind of tree that can be made here. Give c's attributes
 // to the command.
 func eachKind(t *testing.T, f func(t *testing.T, kind Kind, attr *syscall.SysProcAttr)) {
+	needProc(t)
+	needThreads(t)
 	t.Run("group", func(t *testing.T) { f(t, ProcessGroup, plainGroup(t)) })
 	t.Run("cgroup", func(t *testing.T) { needCgroup(t); f(t, Cgroup, nil) })
+}
+
+// needProc skips the test where /proc does not tell of our processes.
+func needProc(t testing.TB) {
+	t.Helper()
+	if self, err := os.Readlink("/proc/self"); err != nil || self != fmt.Sprint(os.Getpid()) {
+		t.Skipf("/proc is not of our pid namespace: we are %d, it says %s", os.Getpid(), self)
+	}
+}
+
+// needThreads skips the test where a user may have few threads and processes.
+func needThreads(t testing.TB) {
+	t.Helper()
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NPROC, &limit); err == nil && limit.Cur < 1000 {
+		t.Skip("RLIMIT_NPROC is", limit.Cur)
+	}
 }
 
 func needCgroup(t testing.TB) {

@@ -80,6 +80,7 @@ func TestMembersThatComeLater(t *testing.T) {
 
 // Who leaves the group is no member of it any more, though he was named.
 func TestMemberThatLeavesTheGroup(t *testing.T) {
+	needProc(t)
 	needPidfds(t)
 	c := sh("read x")
 	c.SysProcAttr = plainGroup(t)
@@ -189,7 +190,7 @@ func TestMemberOfAnotherUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := c.Start(); err != nil {
-		t.Fatal(err)
+		t.Skip(err)
 	}
 	defer c.Wait()
 	defer c.Process.Kill()
@@ -229,6 +230,36 @@ func init() {
 		}
 		fmt.Printf("%v %v, killed: %v\n", nil, left, r.Kill())
 	}
+}
+
+// What the /proc of another pid namespace says is about other processes, which have
+// the same ids.
+func TestMemberWithAnothersProc(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("takes root")
+	}
+	if !alone(t, &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID}) {
+		return
+	}
+	c := sh("for i in 1 2 3 4 5 6 7 8 9 10; do sleep 60 & done; echo $!; read x")
+	c.SysProcAttr = plainGroup(t)
+	r := launch(t, c, false)
+	pid := r.pidLine(t)
+	r.letGo(t)
+	if p, left := r.Member(); p != nil || left {
+		t.Errorf("%v, %v", p, left)
+	}
+	if err := r.Kill(); err != nil {
+		t.Error(err)
+	}
+	eventually(t, "it is dead", func() bool { return syscall.Kill(pid, 0) != nil || wait(pid) })
+	r.ReapOrphans() // does nothing
+}
+
+// wait reaps pid, which is a child of PID 1 now, if it has exited.
+func wait(pid int) bool {
+	got, _ := wait4(pid)
+	return got == pid
 }
 
 // Without /proc nobody can be seen, and that is no error.

@@ -62,6 +62,7 @@ func threads(t testing.TB) int {
 
 // One start after the other takes one thread, and the last child's end ends it.
 func TestKeeperLivesAsLongAsItsChildren(t *testing.T) {
+	needProc(t)
 	if !alone(t, nil) {
 		return
 	}
@@ -126,6 +127,7 @@ func parentThread(t testing.TB, pid int) int {
 
 // The thread that has asked for the start may end: the child stays.
 func TestChildOutlivesTheThreadThatAsked(t *testing.T) {
+	needProc(t)
 	var all []kept
 	for range 20 {
 		done := make(chan struct{})
@@ -151,6 +153,7 @@ func TestChildOutlivesTheThreadThatAsked(t *testing.T) {
 }
 
 func TestDeathWithTheParent(t *testing.T) {
+	needProc(t)
 	for _, whole := range []bool{false, true} {
 		c := helper("parent")
 		if whole {
@@ -197,6 +200,7 @@ func init() {
 // Starts do not wait for each other, but for a thread if all are busy; a canceled one
 // does not.
 func TestStartsAreIndependent(t *testing.T) {
+	needThreads(t)
 	release := make(chan struct{})
 	inside := make(chan struct{})
 	var all sync.WaitGroup
@@ -255,6 +259,7 @@ func TestStartsAreIndependent(t *testing.T) {
 // A panic in fork, and runtime.Goexit, is that of the caller of Start, and does no
 // harm to the children of the same thread.
 func TestPanicInFork(t *testing.T) {
+	needProc(t)
 	for _, parentExit := range []bool{false, true} {
 		other := keep(t, exec.Command("sleep", "60"))
 		for range 3 {
@@ -303,6 +308,8 @@ func TestPanicInFork(t *testing.T) {
 
 // Many children, started at a time, take few threads.
 func TestThreadsOfManyChildren(t *testing.T) {
+	needThreads(t)
+	needProc(t)
 	if !alone(t, nil) {
 		return
 	}

@@ -270,6 +270,7 @@ func TestKindAfterAFirstStartWithoutDescriptors(t *testing.T) {
 
 // A cgroup promises that Signal reaches all, which takes pidfds.
 func TestKindWithoutPidfds(t *testing.T) {
+	needProc(t)
 	if os.Getenv(denyEnv) == "" {
 		needCgroup(t)
 	}
@@ -379,6 +380,7 @@ func openFiles(t *testing.T) string {
 
 // SIGKILL ends who is frozen, too.
 func TestKillFrozenCgroup(t *testing.T) {
+	needProc(t)
 	needCgroup(t)
 	c := sh("setsid sh -c 'echo $$; exec sleep 60' & read x")
 	r := launch(t, c, false)
@@ -443,6 +445,7 @@ func TestStartWithoutItsCgroup(t *testing.T) {
 }
 
 func TestMissingDirThatCannotBeSeen(t *testing.T) {
+	needThreads(t)
 	if !alone(t, asNobody(t)) {
 		return
 	}

@@ -1,0 +1,42 @@
+// Package beside keeps values for which a struct has no room, beside the struct:
+// for each at most one, from when it is first asked for until the struct is
+// collected.
+package beside
+
+import (
+	"runtime"
+	"sync"
+	"weak"
+)
+
+// A Map has a V for each T that was asked for. The zero Map is empty. A V must not
+// lead to its T, which would then stay for ever.
+//
+// The key is the struct's identity for as long as it lives, and is never equal to
+// that of a later one at the same address.
+type Map[T, V any] struct {
+	values sync.Map // from weak.Pointer[T] to *V
+}
+
+// Of returns the V of p, a new one when it is first asked for. Any goroutine may
+// call it.
+func (m *Map[T, V]) Of(p *T) *V {
+	key := weak.Make(p)
+	if v, ok := m.values.Load(key); ok {
+		return v.(*V)
+	}
+	v, loaded := m.values.LoadOrStore(key, new(V))
+	if !loaded {
+		runtime.AddCleanup(p, func(key weak.Pointer[T]) { m.values.Delete(key) }, key)
+	}
+	return v.(*V)
+}
+
+// Len returns how many there are.
+func (m *Map[T, V]) Len() (n int) {
+	m.values.Range(func(any, any) bool {
+		n++
+		return true
+	})
+	return n
+}
