@@ -157,6 +157,7 @@ func TestCutWhileAWriterWrites(t *testing.T) {
 		wait(t, "Write", writing)
 		c.out.WriteString("more")
 		within(t, "Cut", s.Cut)
+		wait(t, "the end of Stdin's time", ended)
 		if s.Over() || s.OutputsCopied() {
 			t.Error("over, while a Writer writes")
 		}
