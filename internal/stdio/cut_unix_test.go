@@ -14,7 +14,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"unsafe"
 
 	"example.com/xexec/internal/stdio"
 )
@@ -88,7 +87,7 @@ func TestCutKeepsWhatIsInThePipe(t *testing.T) {
 		c.out.Write(want)
 		c.errs.WriteString("some")
 		if w.here {
-			for inPipe(t, c.out) > 0 { // until CopyHere is there, and waits for more
+			for stdio.InPipe(int(c.out.Fd())) > 0 { // until CopyHere is there, and waits for more
 				runtime.Gosched()
 			}
 		}
@@ -128,14 +127,6 @@ func TestCutComesFirst(t *testing.T) {
 			checkClosed(t, c.out)
 		}
 	})
-}
-
-func inPipe(t *testing.T, f *os.File) int32 {
-	var n int32
-	if _, _, err := syscall.Syscall(syscall.SYS_IOCTL, f.Fd(), stdio.FIONREAD, uintptr(unsafe.Pointer(&n))); err != 0 {
-		t.Fatal(err)
-	}
-	return n
 }
 
 // What a Writer got that is slow, what it gets after the cut, and its error then.
