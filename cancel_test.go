@@ -25,7 +25,7 @@ func isBoth(t *testing.T, what string, err error, ctx context.Context) {
 	if !errors.As(err, &exit) || !errors.Is(err, ctx.Err()) || !errors.Is(err, context.Cause(ctx)) {
 		t.Errorf("%s: %v, want the *ExitError, %v and %v in one", what, err, ctx.Err(), context.Cause(ctx))
 	}
-	if err != nil && !strings.Contains(err.Error(), exit.Error()) {
+	if exit != nil && !strings.Contains(err.Error(), exit.Error()) {
 		t.Errorf("%s: %v does not tell how the command ended", what, err)
 	}
 }

@@ -71,7 +71,7 @@ func TestLargeOutputIsGivenBack(t *testing.T) {
 	collect()
 	before := dataSize(t)
 	rounds := 0
-	for end := time.Now().Add(testkit.Stuck / 8); rounds < 60 && (rounds < 10 || time.Now().Before(end)); rounds++ {
+	for end := time.Now().Add(testkit.Stuck / 8); rounds < 10 || testkit.Long() && rounds < 60 && time.Now().Before(end); rounds++ {
 		collect()
 	}
 	runtime.GC()
@@ -197,9 +197,11 @@ func TestPipesLoseNothing(t *testing.T) {
 			t.Errorf("%s: %d bytes and %v, want %d and none", what, len(got), err, size)
 		}
 	}
-	rounds := 200
+	rounds := 60
 	if testing.Short() {
 		rounds = 20
+	} else if testkit.Long() {
+		rounds = 200
 	}
 	for round := range rounds {
 		c := xtest.Helper(t, "write", fmt.Sprint(size), fmt.Sprint(size))

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -142,10 +143,11 @@ func TestTracedByUs(t *testing.T) {
 // quick ones here, say 10000,1 or 1000,50.
 func TestCrowd(t *testing.T) {
 	testkit.NeedPoller(t)
-	children, rounds := 500, 3
-	if testing.Short() || testkit.RaceEnabled {
-		children, rounds = 200, 3
+	children, rounds := 200, 3
+	if testkit.Long() && !testkit.RaceEnabled {
+		children = 500
 	}
+	testkit.NeedDescriptors(t, children+50)
 	if s := os.Getenv("XEXEC_CROWD"); s != "" {
 		if _, err := fmt.Sscanf(s, "%d,%d", &children, &rounds); err != nil {
 			t.Fatal(err)
@@ -231,7 +233,7 @@ func helperCrowd(args []string) int {
 
 // pollerGoroutines returns the stacks of the goroutines that xexec has started.
 func pollerGoroutines() []string {
-	return append(testkit.Goroutines("created by example.com/xexec."), testkit.Goroutines("created by example.com/xexec/internal/exits.")...)
+	return slices.DeleteFunc(testkit.Goroutines("created by "), func(g string) bool { return !testkit.OfLibrary(g, "created by ") })
 }
 
 // expectNoPoller checks that the poller has nothing that costs something.
@@ -240,7 +242,7 @@ func expectNoPoller(t testing.TB) {
 	if n := testkit.PollSets(); n != 0 {
 		t.Errorf("%d epoll sets are open, with %d waits", n, testkit.PolledWaits())
 	}
-	testkit.Eventually(t, "no goroutine of the poller runs", func() bool { return pollerGoroutines() == nil })
+	testkit.Eventually(t, "no goroutine of the poller runs", func() bool { return len(pollerGoroutines()) == 0 })
 }
 
 func TestWaitContextThatEndsLeavesNothingBehind(t *testing.T) {
@@ -571,9 +573,12 @@ func startZombie(t testing.TB, code string) *xexec.Cmd {
 
 // TestTryWaitSeesTheExit races a TryWait, of a child that is known to have
 // exited, against all that another goroutine may be doing with it.
-// XEXEC_RACE_TIME says for how long (a duration; 2s if it is not set).
+// XEXEC_RACE_TIME says for how long (a duration).
 func TestTryWaitSeesTheExit(t *testing.T) {
-	d := 2 * time.Second
+	d := time.Second / 2
+	if testkit.Long() {
+		d = 2 * time.Second
+	}
 	if s := os.Getenv("XEXEC_RACE_TIME"); s != "" {
 		var err error
 		if d, err = time.ParseDuration(s); err != nil {
@@ -615,9 +620,9 @@ func TestTryWaitSeesTheExit(t *testing.T) {
 // or not, so the exit is seen by a pidfd of the test's own.
 func TestTryWaitSeesTheExitUnderAWait(t *testing.T) {
 	testkit.Deadline(t, testkit.Stuck)
-	rounds := 300
-	if testing.Short() {
-		rounds = 50
+	rounds := 50
+	if testkit.Long() {
+		rounds = 300
 	}
 	for i := range rounds {
 		c := xtest.StartSleep(t)
