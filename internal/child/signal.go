@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 
 	"example.com/xexec/internal/tree"
 )
@@ -83,3 +84,18 @@ func (c *Child) End(patient bool) error {
 func (c *Child) DiedOfEnd() bool {
 	return c.ended && (c.status.state == nil || diedOfKill(c.status.state)) || c.restKilled
 }
+
+// StopSignal returns sig, or what has its name if it is of a caller's own type: that
+// may lead to the Cmd, and its methods are not for us to call later.
+func StopSignal(sig os.Signal) os.Signal {
+	if sig == nil || reflect.TypeOf(sig) == reflect.TypeOf(os.Kill) {
+		return sig
+	}
+	return unknownSignal(fmt.Sprint(sig))
+}
+
+// An unknownSignal is one that no system has.
+type unknownSignal string
+
+func (s unknownSignal) String() string { return string(s) }
+func (unknownSignal) Signal()          {}
