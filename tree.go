@@ -38,7 +38,7 @@ func (c *Cmd) SetTree(whole bool) {
 // the end of a context if there is a grace period. The default, also for nil, is
 // SIGTERM, which on Windows stands for CTRL_BREAK. It is for before the start.
 func (c *Cmd) SetStopSignal(sig os.Signal) {
-	sig = child.OwnSignal(sig) // a caller's type may lead to the Cmd
+	sig = child.StopSignal(sig) // calls a method of sig, so before set
 	c.set(func(s *settings) { s.stopSignal = sig })
 }
 
