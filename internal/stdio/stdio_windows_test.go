@@ -2,6 +2,7 @@ package stdio
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -164,14 +165,14 @@ func TestNoBytesAreNoEnd(t *testing.T) {
 		}
 	}
 	t.Run("Reader", func(t *testing.T) {
-		r, w := testPipe(t)
+		r, w := messagePipe(t)
 		go func() { say(w); w.Close() }()
 		if b, err := io.ReadAll(NewReader(r)); string(b) != "ab" || err != nil {
 			t.Errorf("%q, %v", b, err)
 		}
 	})
 	t.Run("taken", func(t *testing.T) {
-		r, w := testPipe(t)
+		r, w := messagePipe(t)
 		reader := NewReader(r)
 		go func() { say(w); reader.End().Close() }()
 		if b, err := io.ReadAll(reader); !strings.HasPrefix(string(b), "a") || err != nil {
@@ -196,6 +197,28 @@ func TestNoBytesAreNoEnd(t *testing.T) {
 			}
 		})
 	}
+}
+
+// messagePipe returns a pipe that keeps writes apart, also those of no bytes: Wine's
+// other pipes drop them.
+func messagePipe(t *testing.T) (r, w *os.File) {
+	t.Helper()
+	name, err := windows.UTF16PtrFromString(fmt.Sprintf(`\\.\pipe\xexec-test-%d-%d`, os.Getpid(), rand.Int()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const in, message = 1, 4 // PIPE_ACCESS_INBOUND, PIPE_TYPE_MESSAGE
+	h, err := windows.CreateNamedPipe(name, in, message, 1, 4096, 4096, 0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := windows.CreateFile(name, windows.GENERIC_WRITE, 0, nil, windows.OPEN_EXISTING, 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, w = os.NewFile(uintptr(h), "|0"), os.NewFile(uintptr(other), "|1")
+	t.Cleanup(func() { r.Close(); w.Close() })
+	return r, w
 }
 
 // A ReadFrom that does not read to the end is called once.
