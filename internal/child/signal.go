@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 
 	"example.com/xexec/internal/tree"
 )
@@ -11,6 +12,12 @@ import (
 // Send sends sig to the process, or to its tree, if that is alive. It returns
 // os.ErrProcessDone if nobody is.
 func (c *Child) Send(sig os.Signal) error {
+	if c.status.nobodys { // its own handle knows
+		if exited, _ := c.proc.Exited(); exited {
+			return os.ErrProcessDone
+		}
+		return c.proc.OS.Signal(sig)
+	}
 	if c.tree != nil {
 		return c.sendToTree(sig)
 	}
@@ -77,3 +84,17 @@ func (c *Child) End(patient bool) error {
 func (c *Child) DiedOfEnd() bool {
 	return c.ended && (c.status.state == nil || diedOfKill(c.status.state)) || c.restKilled
 }
+
+// OwnSignal returns sig, if it is a signal of package syscall, and else one that no
+// system has, with its name: nothing then refers to a caller's value.
+func OwnSignal(sig os.Signal) os.Signal {
+	if sig == nil || reflect.TypeOf(sig) == reflect.TypeOf(os.Kill) {
+		return sig
+	}
+	return unknownSignal(fmt.Sprint(sig))
+}
+
+type unknownSignal string
+
+func (s unknownSignal) String() string { return string(s) }
+func (unknownSignal) Signal()          {}

@@ -145,7 +145,7 @@ func (r *Reader) errClosed(op string) error {
 
 // WriteTo writes to w what is read until the end of the output.
 func (r *Reader) WriteTo(w io.Writer) (int64, error) {
-	return io.Copy(w, withoutWriteTo{Reader: r})
+	return io.Copy(w, withoutWriteTo{noWriteTo{}, r})
 }
 
 // A withoutWriteTo is a Reader whose WriteTo io.Copy does not see. It still has the
@@ -156,6 +156,8 @@ type withoutWriteTo struct {
 }
 
 type noWriteTo struct{}
+
+var _ io.WriterTo = noWriteTo{}
 
 func (noWriteTo) WriteTo(io.Writer) (int64, error) { panic("xexec: WriteTo of what has none") }
 
