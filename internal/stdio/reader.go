@@ -118,6 +118,9 @@ func (r *Reader) Read(b []byte) (int, error) {
 func (r *Reader) readFile(b []byte) (int, error) {
 	defer r.leave()
 	n, err := r.file.Read(b)
+	for len(b) > 0 && err == io.EOF && !isEnd(r.file) {
+		n, err = r.file.Read(b)
+	}
 	if n == 0 && isInterrupted(err) && r.isClosed() {
 		err = r.errClosed("read") // Windows: Close has cancelled it
 	}
@@ -261,6 +264,12 @@ func (e readerEnd) Close() error {
 			defer r.mu.Unlock()
 			return r.users == 0
 		})
+	}
+	if takeMayBlock && r.blocking && !r.given {
+		r.users++
+		r.mu.Unlock()
+		go r.leave()
+		return nil
 	}
 	r.unlockLast()
 	return nil
