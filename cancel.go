@@ -22,7 +22,7 @@ func defaultCancel(c *Cmd) func() error {
 			return errNotStarted
 		}
 		var why *cause.Reason
-		if ctx := oscmd.Context(c.Std()); ctx != nil && ctx.Err() != nil {
+		if ctx := oscmd.Context(c.Std()); cause.Ended(ctx) {
 			why = cause.Of(ctx)
 		}
 		r.mu.Lock()
@@ -84,14 +84,22 @@ func (r *run) contextEnded(why *cause.Reason, with canceler) {
 			err = r.end(why)
 		}
 	}
-	r.noteCancel(err)
+	r.noteCancel(cancelError(err))
 }
 
-// noteCancel notes the error of an attempt to end the command. The caller holds
-// r.mu.
-func (r *run) noteCancel(err error) {
-	if err != nil && !errors.Is(err, os.ErrProcessDone) {
-		r.result().cancelErr = fmt.Errorf("exec: canceling Cmd: %w", err)
+// cancelError returns what Wait reports of an attempt to end the command that has
+// returned err. It calls methods of err, so no lock is held if that is a caller's.
+func cancelError(err error) error {
+	if err == nil || errors.Is(err, os.ErrProcessDone) {
+		return nil
+	}
+	return fmt.Errorf("exec: canceling Cmd: %w", err)
+}
+
+// noteCancel notes what cancelError has returned. The caller holds r.mu.
+func (r *run) noteCancel(failed error) {
+	if failed != nil {
+		r.result().cancelErr = failed
 	}
 }
 
@@ -110,7 +118,7 @@ func (r *run) cancel(call func() error, why *cause.Reason) {
 		e.holding++
 		e.asking = true
 	}
-	var err error
+	var err, failed error
 	returned := false
 	defer func() { // also if it panics or calls Goexit
 		r.mu.Lock()
@@ -122,7 +130,7 @@ func (r *run) cancel(call func() error, why *cause.Reason) {
 		if e.cancelled {
 			r.result().cancelErr = why.Err
 		}
-		r.noteCancel(err)
+		r.noteCancel(failed)
 		// One that fails, and has sent a signal before, has asked all the same.
 		e.asking = alive && (e.cancelled || e.signals > signals)
 		if o := r.result(); e.asking && o.askedFor == nil {
@@ -132,6 +140,7 @@ func (r *run) cancel(call func() error, why *cause.Reason) {
 	}()
 	r.mu.Unlock()
 	err = call()
+	failed = cancelError(err)
 	returned = true
 }
 

@@ -28,9 +28,11 @@ func (c *Cmd) Std() *exec.Cmd { return (*exec.Cmd)(c) }
 // fields point to.
 //
 // Nothing in it refers to c: Stdin, Stdout and Stderr are nil where c's were made
-// by a method (StdinPipe, Output and so on), and where Cancel is the default one,
+// by a method (StdinPipe, Output and so on; it cannot be told which were, if os/exec
+// has started c, so set the clone's then), and where Cancel is the default one,
 // c.Terminate or c.Kill, the clone has its own. A Cancel that is a function
-// literal still does to c what it does: set the clone's.
+// literal, or a method value of an interface, still does to c what it does: set the
+// clone's.
 //
 // Clone may be called while others wait for c, but not while somebody sets its
 // fields, or is in Start.

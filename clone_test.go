@@ -312,3 +312,134 @@ func TestCloneOfCommandStartedByOsExec(t *testing.T) {
 		c = c.Clone()
 	}
 }
+
+// An embedding has a command by pointer, an embeddingValue by value.
+type (
+	embedding      struct{ *xexec.Cmd }
+	embeddingValue struct{ xexec.Cmd }
+)
+
+// However the Cancel of the original came to mean it, the clone's means the clone.
+func TestCancelOfCloneIsItsOwn(t *testing.T) {
+	for name, prepare := range map[string]func(c *xexec.Cmd) *xexec.Cmd{
+		"default":   func(c *xexec.Cmd) *xexec.Cmd { return c },
+		"os/exec's": nil,
+		"Kill":      func(c *xexec.Cmd) *xexec.Cmd { c.Cancel = c.Kill; return c },
+		"Terminate": func(c *xexec.Cmd) *xexec.Cmd { c.Cancel = c.Terminate; return c },
+		"of the same object": func(c *xexec.Cmd) *xexec.Cmd {
+			c.Cancel = xexec.FromStd(c.Std()).Kill
+			return c
+		},
+		"of an embedded pointer": func(c *xexec.Cmd) *xexec.Cmd { c.Cancel = embedding{c}.Kill; return c },
+		"of an embedded value": func(c *xexec.Cmd) *xexec.Cmd {
+			e := &embeddingValue{*c}
+			e.Cancel = e.Kill
+			return &e.Cmd
+		},
+		"a struct copy's":      func(c *xexec.Cmd) *xexec.Cmd { copied := *c; return &copied },
+		"a clone's":            (*xexec.Cmd).Clone,
+		"a clone's with Kill":  func(c *xexec.Cmd) *xexec.Cmd { c.Cancel = c.Kill; return c.Clone() },
+		"a copy of a clone":    func(c *xexec.Cmd) *xexec.Cmd { copied := *c.Clone(); return &copied },
+		"none, with WaitDelay": func(c *xexec.Cmd) *xexec.Cmd { c.Cancel, c.WaitDelay = nil, time.Millisecond; return c },
+		"none, with a grace":   func(c *xexec.Cmd) *xexec.Cmd { c.Cancel = nil; c.SetGracePeriod(time.Millisecond); return c },
+	} {
+		t.Run(name, func(t *testing.T) {
+			testkit.Deadline(t, testkit.Stuck)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			make := func() *xexec.Cmd {
+				if prepare == nil {
+					return xexec.FromStd(testkit.CommandContext(ctx, t, "serve", "0"))
+				}
+				return prepare(xtest.HelperContext(ctx, t, "serve", "0"))
+			}
+
+			// The original runs, and the clone has a context beside.
+			c := make()
+			xtest.StartServingCmd(t, c)
+			d := c.Clone()
+			if _, err := d.StdinPipe(); err != nil {
+				t.Fatal(err)
+			}
+			bound, end := context.WithCancel(t.Context())
+			d.Stdout = nil
+			if err := d.StartContext(bound); err != nil {
+				t.Fatal(err)
+			}
+			end()
+			if err := d.Wait(); !errors.Is(err, context.Canceled) {
+				t.Errorf("Wait: %v", err)
+			}
+			if done, err := c.TryWait(); done {
+				t.Errorf("the original has ended: %v", err)
+			}
+
+			// The original was never started, and the context is its own.
+			d = make().Clone()
+			xtest.StartServingCmd(t, d)
+			// So was the original's clone.
+			e := d.Clone()
+			cancel()
+			if err := d.Wait(); err == nil || d.Cause() != context.Canceled {
+				t.Errorf("Wait: %v, Cause %v", err, d.Cause())
+			}
+			if err := e.Start(); !errors.Is(err, context.Canceled) {
+				t.Errorf("Start of a clone of a running command whose context has ended: %v", err)
+			}
+		})
+	}
+}
+
+// Whatever has become of a command, its clone has the configuration that the caller
+// made, and can be run and read.
+func TestCloneHasNothingThatMethodsMade(t *testing.T) {
+	run := func(c *xexec.Cmd) { c.Run() }
+	pipes := func(c *xexec.Cmd) {
+		for _, err := range []error{second(c.StdinPipe()), second(c.StdoutPipe()), second(c.StderrPipe())} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	stdPipes := func(c *xexec.Cmd) {
+		for _, err := range []error{second(c.Std().StdinPipe()), second(c.Std().StdoutPipe()), second(c.Std().StderrPipe())} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for name, use := range map[string]func(c *xexec.Cmd){
+		"nothing":                func(c *xexec.Cmd) {},
+		"Run":                    run,
+		"os/exec's Run":          func(c *xexec.Cmd) { c.Std().Run() },
+		"Output":                 func(c *xexec.Cmd) { c.Output() },
+		"CombinedOutput":         func(c *xexec.Cmd) { c.CombinedOutput() },
+		"OutputContext":          func(c *xexec.Cmd) { c.OutputContext(t.Context()) },
+		"a failed Output":        func(c *xexec.Cmd) { path := c.Path; c.Path = "/no such file"; c.Output(); c.Path = path },
+		"pipes":                  pipes,
+		"pipes, Run":             func(c *xexec.Cmd) { pipes(c); run(c) },
+		"pipes, a failed Start":  func(c *xexec.Cmd) { pipes(c); path := c.Path; c.Path = "/no such file"; c.Start(); c.Path = path },
+		"os/exec's pipes":        stdPipes,
+		"os/exec's pipes, Run":   func(c *xexec.Cmd) { stdPipes(c); run(c) },
+		"a command that may run": func(c *xexec.Cmd) { pipes(c); c.Start(); t.Cleanup(func() { c.Kill(); c.Wait() }) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			testkit.Deadline(t, testkit.Stuck)
+			c := xtest.Helper(t, "say", "o:out", "e:err", "x:3")
+			use(c)
+			d := c.Clone()
+			if d.Stdin != nil || d.Stdout != nil || d.Stderr != nil || d.Process != nil || d.ProcessState != nil || d.Err != nil {
+				t.Errorf("the clone has %T %v, %T %v, %T %v, %v, %v", d.Stdin, d.Stdin, d.Stdout, d.Stdout, d.Stderr, d.Stderr, d.Process, d.Err)
+			}
+			out, err := d.Output()
+			var exit *xexec.ExitError
+			if string(out) != "out" || !errors.As(err, &exit) || string(exit.Stderr) != "err" {
+				t.Errorf("Output of the clone: %q, %v", out, err)
+			}
+			c.Kill()
+			c.Wait()
+		})
+	}
+}
+
+func second[T any](_ T, err error) error { return err }

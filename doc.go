@@ -89,18 +89,15 @@
 //  6. WaitDelay bounds Wait also when a Stdin reader never returns ([golang/go#7990]).
 //  7. The default Cancel does not claim to have killed a command that had exited.
 //
-// # Linux
+// # Linux, macOS and the BSDs
 //
-// An exit is seen with waitid(2) and WNOWAIT, through the pidfd that [os.Process] has
-// or, where there is none (before Linux 5.4, under a seccomp filter), by process id.
-// A few waits block a thread each; all others share one epoll(7) set, which takes
-// neither a thread nor a descriptor for each child. Without pidfds, each waited-for
-// child takes a thread. A program that mostly starts commands gains from a GOMAXPROCS
-// above the number of processors: a thread that forks keeps its P until the exec.
-//
-// # macOS and the BSDs
-//
-// One kqueue(2) and one thread serve all waits.
+// On Linux an exit is seen with waitid(2) and WNOWAIT, by the pidfd of [os.Process].
+// A few waits block a thread each; all others share one epoll(7) set, with neither a
+// thread nor a descriptor for each child. Without pidfds (before Linux 5.4, under a
+// seccomp filter), each waited-for child takes a thread. A program that mostly starts
+// commands gains from a GOMAXPROCS above the number of processors: a thread that
+// forks keeps its P until the exec. On macOS and the BSDs one kqueue(2) and one
+// thread serve all waits.
 //
 // # Windows
 //

@@ -44,7 +44,6 @@ import (
 	"example.com/xexec/internal/child"
 	"example.com/xexec/internal/oscmd"
 	"example.com/xexec/internal/stdio"
-	"example.com/xexec/internal/tree"
 )
 
 // A phase is how far a run has come.
@@ -126,13 +125,14 @@ func (r *run) advance() (phase, <-chan struct{}) {
 	defer r.unlock()
 	if r.phase == running && r.child.Gone(r.patient()) {
 		r.reach(gone)
-		if r.child.Kind() != tree.None {
+		if r.child.Empty() {
 			r.cut() // nobody is left to write, whoever holds the pipes
 		}
 	}
 	if r.phase == gone && r.ending.holding == 0 && r.child.Reap() {
 		r.reach(reaped)
-		if c := r.cmd.Value(); c != nil && c.ProcessState == nil {
+		// The struct may have been moved, and its place be another command's.
+		if c := r.cmd.Value(); c != nil && c.Process == r.child.OS() && c.ProcessState == nil {
 			c.ProcessState, _, _ = r.child.Status()
 		}
 	}

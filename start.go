@@ -1,7 +1,6 @@
 package xexec
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"os/exec"
@@ -82,18 +81,15 @@ func startProcess(in *exec.Cmd, own, bound context.Context, s settings, here boo
 	}
 	// The error of a context that has prevented the start.
 	ended := func() error {
-		if bound != nil && bound.Err() != nil {
+		if cause.Ended(bound) {
 			return cause.Of(bound).Error(nil, nil)
 		}
-		return cmp.Or(own.Err(), context.Canceled)
-	}
-	select {
-	case <-cause.Done(own):
-		return nil, cmp.Or(own.Err(), context.Canceled)
-	default:
+		return cause.Of(own).Err
 	}
 	switch {
-	case bound != nil && bound.Err() != nil:
+	case cause.Ended(own):
+		return nil, cause.Of(own).Err
+	case cause.Ended(bound):
 		return nil, ended()
 	case s.outputLimit < 0:
 		return nil, fmt.Errorf("xexec: SetOutputLimit: negative limit %d", s.outputLimit)

@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -201,5 +203,185 @@ func TestSecondLoanOfAPipe(t *testing.T) {
 	}
 	if err := reader.Wait(); err != nil {
 		t.Error(err)
+	}
+}
+
+// A wild context panics, or ends its goroutine, when Done is called for the nth time.
+type wild struct {
+	context.Context
+	n    *int
+	wild func()
+}
+
+func (c wild) Done() <-chan struct{} {
+	if *c.n--; *c.n == 0 {
+		c.wild()
+	}
+	return c.Context.Done()
+}
+
+// goingWild starts c with a context that is wild at the nth time, and returns what
+// has come of it as an error.
+func goingWild(c *xexec.Cmd, n int, what func()) (err error) {
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		defer func() { err = fmt.Errorf("wild: %v", recover()) }()
+		err = c.StartContext(wild{context.Background(), &n, what})
+	}()
+	<-over
+	return err
+}
+
+const noFile = "/no such file"
+
+// failedStarts are the ways in which a start fails. The first have os/exec's errors.
+var failedStarts = map[string]func(c *xexec.Cmd) error{
+	"std: no such file":      func(c *xexec.Cmd) error { c.Path = noFile; return c.Start() },
+	"std: not executable":    func(c *xexec.Cmd) error { c.Path = os.DevNull; return c.Start() },
+	"std: no path":           func(c *xexec.Cmd) error { c.Path = ""; return c.Start() },
+	"std: an earlier error":  func(c *xexec.Cmd) error { c.Err = testkit.ErrBroken; return c.Start() },
+	"std: no such directory": func(c *xexec.Cmd) error { c.Dir = noFile; return c.Start() },
+	"std: a string with 0":   func(c *xexec.Cmd) error { c.Args = []string{"a\x00b"}; return c.Start() },
+	"std: Cancel without context": func(c *xexec.Cmd) error {
+		c.Cancel = func() error { return nil }
+		return c.Start()
+	},
+	"negative grace": func(c *xexec.Cmd) error { c.SetGracePeriod(-1); return c.Start() },
+	"negative limit": func(c *xexec.Cmd) error { c.SetOutputLimit(-1); return c.Start() },
+	"ended context":  func(c *xexec.Cmd) error { return c.StartContext(testkit.Ended) },
+	"ended context, of a tree": func(c *xexec.Cmd) error {
+		c.SetTree(true)
+		return c.StartContext(testkit.Ended)
+	},
+	"no such file, of a tree": func(c *xexec.Cmd) error {
+		c.SetTree(true)
+		c.Path = noFile
+		return c.Start()
+	},
+	"no such file, with parent exit": func(c *xexec.Cmd) error {
+		c.SetKillOnParentExit(true)
+		c.Path = noFile
+		return c.Start()
+	},
+	"a panic in the context":  func(c *xexec.Cmd) error { return goingWild(c, 1, func() { panic("wild") }) },
+	"a Goexit in the context": func(c *xexec.Cmd) error { return goingWild(c, 1, runtime.Goexit) },
+}
+
+// A start that fails, in whichever way, leaves nothing open and nobody waiting,
+// whichever package has made the pipes.
+func TestFailedStartLeavesNothing(t *testing.T) {
+	for name, start := range failedStarts {
+		t.Run(name, func(t *testing.T) {
+			xtest.ExpectClean(t)
+			for _, makers := range []string{"xxx", "sss", "xsx", "sxs", "ssx", "xxs"} {
+				c := xtest.Helper(t, "exit", "0")
+				type maker interface {
+					StdinPipe() (io.WriteCloser, error)
+					StdoutPipe() (io.ReadCloser, error)
+					StderrPipe() (io.ReadCloser, error)
+				}
+				of := func(i int) maker {
+					if makers[i] == 's' {
+						return c.Std()
+					}
+					return c
+				}
+				stdin, err1 := of(0).StdinPipe()
+				stdout, err2 := of(1).StdoutPipe()
+				stderr, err3 := of(2).StderrPipe()
+				if err := errors.Join(err1, err2, err3); err != nil {
+					t.Fatal(err)
+				}
+				done := c.Done()
+				reads := make(chan error, 2)
+				for _, r := range []io.Reader{stdout, stderr} { // that wait already
+					go func() {
+						_, err := io.ReadAll(r)
+						reads <- err
+					}()
+				}
+				err := start(c)
+				if err == nil || c.Process != nil {
+					t.Fatalf("%s: Start: %v", makers, err)
+				}
+				<-done
+				<-c.Done()
+				for range 2 {
+					if err := <-reads; err != nil && !errors.Is(err, os.ErrClosed) {
+						t.Errorf("a Read that waited: %v", err)
+					}
+				}
+				for _, r := range []io.Reader{stdout, stderr} {
+					if _, err := r.Read(make([]byte, 1)); !errors.Is(err, os.ErrClosed) {
+						t.Errorf("Read: %v", err)
+					}
+				}
+				if _, err := stdin.Write([]byte("x")); !errors.Is(err, os.ErrClosed) {
+					t.Errorf("Write: %v", err)
+				}
+				for what, err := range map[string]error{"Start": c.Start(), "Std().Start": c.Std().Start(), "Run": c.Run(), "RunContext": c.RunContext(t.Context())} {
+					if err == nil || err.Error() != "exec: already started" {
+						t.Errorf("%s afterwards: %v", what, err)
+					}
+				}
+				if err := c.Wait(); err == nil || err.Error() != "exec: not started" {
+					t.Errorf("Wait: %v", err)
+				}
+				*c = *xtest.Helper(t, "exit", "0")
+				if err := c.Run(); err != nil {
+					t.Errorf("Run of what is assigned over it: %v", err)
+				}
+			}
+		})
+	}
+}
+
+// The error of a start is os/exec's.
+func TestFailedStartSaysWhatOsExecSays(t *testing.T) {
+	testkit.Deadline(t, testkit.Stuck)
+	for name, start := range failedStarts {
+		if !strings.HasPrefix(name, "std: ") {
+			continue
+		}
+		c, std := xtest.Helper(t, "exit", "0"), testkit.Command(t, "exit", "0")
+		got := start(c)
+		std.Path, std.Args, std.Dir, std.Err, std.Cancel = c.Path, c.Args, c.Dir, c.Err, c.Cancel
+		if name == "std: no path" {
+			std.Err = nil
+		}
+		if want := std.Start(); testkit.Describe(got) != testkit.Describe(want) || c.String() != std.String() {
+			t.Errorf("%s: %v, %v, os/exec: %v, %v", name, got, c, want, std)
+		}
+	}
+}
+
+// A context that goes wild when the process runs already does no harm to it.
+func TestContextThatGoesWildAfterTheStart(t *testing.T) {
+	testkit.Deadline(t, testkit.Stuck)
+	for name, what := range map[string]func(){"panic": func() { panic("wild") }, "Goexit": runtime.Goexit} {
+		for n := 1; ; n++ {
+			c := xtest.Helper(t, "serve", "0")
+			stdin, err := c.StdinPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := goingWild(c, n, what); err.Error() != "wild: wild" && err.Error() != "wild: <nil>" {
+				t.Errorf("%s: %v", name, err)
+			}
+			stdin.Close()
+			if c.Pid() == 0 {
+				if err := c.Wait(); err.Error() != "exec: not started" {
+					t.Errorf("%s at %d: Wait: %v", name, n, err)
+				}
+				continue
+			}
+			if err := c.Wait(); err != nil {
+				t.Errorf("%s at %d: Wait: %v", name, n, err)
+			}
+			if n > 10 {
+				break
+			}
+		}
 	}
 }

@@ -19,6 +19,7 @@ type state struct {
 
 	settings
 	claimed bool          // Start was called here, for the command that the struct is now
+	called  bool          // its Start was seen to have been called, here or by os/exec
 	failed  bool          // and it failed
 	done    chan struct{} // made by a Done that came before the start, or closed by a start that failed
 	run     *run          // the process of Cmd.Process, or nil
@@ -61,11 +62,13 @@ func current(c *Cmd) *run {
 func (s *state) current(c *Cmd) *run {
 	switch p := c.Process; {
 	case p == nil:
-		if s.run != nil || s.claimed && oscmd.Unclaimed(c.Std()) {
+		unclaimed := oscmd.Unclaimed(c.Std())
+		if s.run != nil || s.called && unclaimed {
 			s.forget()
 		}
+		s.called = s.called || !unclaimed
 	case s.run == nil || s.run.child.OS() != p:
-		if s.claimed {
+		if s.claimed || s.run != nil {
 			s.forget()
 		}
 		if s.run = heldRun(c); s.run == nil {
@@ -78,7 +81,7 @@ func (s *state) current(c *Cmd) *run {
 
 // forget forgets the command over whose struct another one was assigned.
 func (s *state) forget() {
-	s.settings, s.claimed, s.failed, s.done, s.run = settings{}, false, false, nil, nil
+	s.settings, s.claimed, s.called, s.failed, s.done, s.run = settings{}, false, false, false, nil, nil
 }
 
 // heldRun returns the run that c's struct holds, if that is the run of its process.
@@ -110,7 +113,7 @@ func (s *state) claim(c *Cmd) (of settings, ok bool) {
 	if !oscmd.Claim(c.Std()) {
 		return of, false
 	}
-	s.claimed = true
+	s.claimed, s.called = true, true
 	return s.settings, true
 }
 

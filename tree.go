@@ -1,7 +1,9 @@
 package xexec
 
 import (
+	"fmt"
 	"os"
+	"reflect"
 	"time"
 )
 
@@ -36,8 +38,18 @@ func (c *Cmd) SetTree(whole bool) {
 // the end of a context if there is a grace period. The default, also for nil, is
 // SIGTERM, which on Windows stands for CTRL_BREAK. It is for before the start.
 func (c *Cmd) SetStopSignal(sig os.Signal) {
+	if reflect.TypeOf(sig) != reflect.TypeOf(os.Kill) && sig != nil {
+		sig = unknownSignal(fmt.Sprint(sig))
+	}
 	c.set(func(s *settings) { s.stopSignal = sig })
 }
+
+// An unknownSignal is one that no system has: its name is kept, and not the caller's
+// value, which may lead to the Cmd, and whose methods are not for us to call later.
+type unknownSignal string
+
+func (s unknownSignal) String() string { return string(s) }
+func (unknownSignal) Signal()          {}
 
 // SetGracePeriod makes the end of a context ask before it kills: it sends the stop
 // signal, as [Cmd.Terminate] does, and kills what is left of the command, or of its

@@ -8,6 +8,7 @@
 package cause
 
 import (
+	"cmp"
 	"context"
 	"errors"
 )
@@ -18,9 +19,24 @@ type Reason struct {
 	Cause error // of the context
 }
 
-// Of returns the reason that ctx is, which has ended.
+// Of returns the reason that ctx is, which has ended. One of a caller's own that has
+// no error then is canceled.
 func Of(ctx context.Context) *Reason {
-	return &Reason{ctx.Err(), context.Cause(ctx)}
+	err := erring{ctx}.Err()
+	return &Reason{err, cmp.Or(context.Cause(ctx), err)}
+}
+
+// Ended reports whether ctx, which may be nil, has ended.
+func Ended(ctx context.Context) bool {
+	if ctx == nil {
+		return false
+	}
+	select {
+	case <-ctx.Done():
+		return true
+	default:
+		return false
+	}
 }
 
 // Error returns the error that names r, and how the command has ended. Also is

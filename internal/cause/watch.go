@@ -20,7 +20,7 @@ func On(ctx context.Context, f func(*Reason)) Watch {
 		return Watch{}
 	}
 	reg := new(registration)
-	reg.stop = context.AfterFunc(ctx, func() {
+	reg.stop = afterFunc(ctx, func() {
 		f(Of(ctx))
 		runtime.KeepAlive(reg)
 	})
@@ -40,4 +40,32 @@ func Done(ctx context.Context) <-chan struct{} {
 		return nil
 	}
 	return ctx.Done()
+}
+
+// afterFunc is context.AfterFunc, also for a ctx that has no error when it has ended,
+// for which that panics.
+func afterFunc(ctx context.Context, f func()) (stop func() bool) {
+	if own, ok := ctx.(afterFuncer); ok {
+		return context.AfterFunc(struct {
+			erring
+			afterFuncer
+		}{erring{ctx}, own}, f)
+	}
+	return context.AfterFunc(erring{ctx}, f)
+}
+
+// An afterFuncer needs no goroutine to tell of its end.
+type afterFuncer interface {
+	AfterFunc(func()) func() bool
+}
+
+// An erring has an error when it has ended.
+type erring struct{ context.Context }
+
+func (c erring) Err() error {
+	err := c.Context.Err()
+	if err == nil && Ended(c) {
+		return context.Canceled
+	}
+	return err
 }

@@ -42,7 +42,8 @@ type Child struct {
 	asked      bool        // the stop signal has reached it: the rest has time
 	killed     bool        // it was killed as a whole
 	restKilled bool        // on somebody's behalf, when the leader had left
-	over       bool        // nobody is left; no signal is sent any more
+	over       bool        // nobody is left, or forsaken; no signal is sent any more
+	forsaken   bool        // the leader was released: the tree is let go of
 	member     *os.Process // one of the rest, if it can be named
 
 	ended bool // a kill on somebody's behalf has reached a live process
@@ -112,6 +113,9 @@ func (c *Child) Watch(changed, cancel <-chan struct{}) bool {
 	c.note(exited, err)
 	return exited || err != nil
 }
+
+// Empty reports whether the process had a tree, of which nobody is left.
+func (c *Child) Empty() bool { return c.tree != nil && c.over && !c.forsaken }
 
 // Here calls f with a descriptor that can be read once the leader has exited, on a
 // thread that f may block; with -1 if there is none, or enough threads are blocked.
@@ -224,7 +228,7 @@ func (c *Child) Abandon() {
 // forsake lets go of a tree whose leader nobody knows any more.
 func (c *Child) forsake() {
 	if c.tree != nil && !c.over {
-		c.over = true
+		c.over, c.forsaken = true, true
 		c.tree.Abandon()
 	}
 }

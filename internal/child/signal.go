@@ -11,6 +11,12 @@ import (
 // Send sends sig to the process, or to its tree, if that is alive. It returns
 // os.ErrProcessDone if nobody is.
 func (c *Child) Send(sig os.Signal) error {
+	if c.status.nobodys { // its own handle knows
+		if exited, _ := c.proc.Exited(); exited {
+			return os.ErrProcessDone
+		}
+		return c.proc.OS.Signal(sig)
+	}
 	if c.tree != nil {
 		return c.sendToTree(sig)
 	}

@@ -231,7 +231,7 @@ func packageGoroutines(expected int) (n int) {
 	for end := time.Now().Add(testkit.Stuck / 4); ; time.Sleep(10 * time.Millisecond) {
 		n = 0
 		for g := range strings.SplitSeq(testkit.Stacks(), "\n\n") {
-			ours := strings.Contains(g, "os/exec.") || strings.Contains(g, "example.com/xexec.")
+			ours := strings.Contains(g, "os/exec.") || testkit.OfLibrary(g, "")
 			if ours && !strings.Contains(g, "xexec.forkForever(") {
 				n++
 			}

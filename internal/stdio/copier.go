@@ -21,7 +21,7 @@ type copier struct {
 // run copies, and closes the pipe.
 func (c *copier) run() error {
 	defer c.over.Store(true)
-	defer c.end.Close() // after a Goexit; else it is closed
+	defer c.end.Close() // if a Writer failed, or has called Goexit, let the command see it
 	if c.in != nil {
 		return c.runInput()
 	}
@@ -53,7 +53,6 @@ func (c *copier) runOutput() error {
 			}
 		}
 	}
-	c.end.Close() // if the Writer failed, let the command see it
 	return err
 }
 

@@ -18,7 +18,8 @@ type hereStream struct {
 // here is the part of Streams that CopyHere needs. Streams.mu guards it.
 type here struct {
 	streams []hereStream // nobody copies them yet
-	wake    int          // an eventfd while CopyHere runs, else 0
+	polling bool         // CopyHere runs
+	wake    int          // and this eventfd makes it return
 }
 
 // openHere opens a pipe for CopyHere, and reports whether out can be copied there.
@@ -53,19 +54,19 @@ func (s *Streams) CopyHere(exitFD int) (exited bool) {
 	s.here.streams = nil
 	if len(streams) > 0 && exitFD >= 0 && !s.cut.Load() {
 		if fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC); err == nil {
-			s.here.wake = fd
+			s.here.polling, s.here.wake = true, fd
 		}
 	}
-	wake := s.here.wake
+	polling, wake := s.here.polling, s.here.wake
 	s.mu.Unlock()
-	if wake == 0 {
+	if !polling {
 		s.handOver(streams)
 		return false
 	}
 	streams, exited = s.pollHere(streams, exitFD, wake)
 	s.mu.Lock()
 	unix.Close(wake)
-	s.here.wake = 0
+	s.here.polling = false
 	s.mu.Unlock()
 	s.handOver(streams)
 	return exited
@@ -145,11 +146,16 @@ func (s *Streams) handOver(streams []hereStream) {
 	}
 }
 
-// cutHere makes CopyHere return. The caller holds mu.
-func (s *Streams) cutHere() {
-	if s.here.wake != 0 {
+// cutHere makes CopyHere return, and what it has not come to go to goroutines. It
+// returns that, once Copy has been called. The caller holds mu.
+func (s *Streams) cutHere() (idle []hereStream) {
+	switch {
+	case s.here.polling:
 		unix.Write(s.here.wake, []byte{7: 1})
+	case s.ended != nil:
+		idle, s.here.streams = s.here.streams, nil
 	}
+	return idle
 }
 
 // abortHere closes the pipes.

@@ -253,7 +253,7 @@ func (e readerEnd) Close() error {
 	}
 	r.ended = true
 	busy := r.users > 0
-	if busy && !r.closed {
+	if busy && !r.closing {
 		interrupt(r.file, func() bool {
 			r.mu.Lock()
 			defer r.mu.Unlock()
@@ -310,7 +310,9 @@ func (r *Reader) endLoan(started bool) {
 // a Reader is closed, as under os/exec, and has nothing to read. It never blocks.
 func AbortEnd(c io.Closer) {
 	if end, ok := c.(readerEnd); ok {
-		c = end.r
+		end.r.mu.Lock()
+		end.r.closed = true // the last user closes the descriptor
+		end.r.mu.Unlock()
 	}
 	CloseEnd(c)
 }

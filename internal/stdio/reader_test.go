@@ -136,7 +136,7 @@ func TestReaderClosedAfterEnd(t *testing.T) {
 // Close beside End and reads: a read returns data, io.EOF, or that the user has closed
 // the pipe; Close succeeds, and nothing hangs.
 func TestReaderClosedBesideEnd(t *testing.T) {
-	for range 20 {
+	for range 200 {
 		r, w := newPipe(t)
 		w.WriteString("some")
 		var all sync.WaitGroup
@@ -160,6 +160,7 @@ func TestReaderClosedBesideEnd(t *testing.T) {
 			}
 		})
 		within(t, "a call", all.Wait)
+		w.Close()
 	}
 }
 

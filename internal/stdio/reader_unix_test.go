@@ -162,6 +162,7 @@ func TestCloseWhileDescriptorIsUsedAfterEnd(t *testing.T) {
 		r.End().Close()
 		read := make(chan error)
 		go func() { _, err := r.Read(make([]byte, 1)); read <- err }()
+		inKernel(t) // here: until it waits for the one who uses the descriptor
 		within(t, "Close", func() {
 			if err := r.Close(); err != nil {
 				t.Error(err)
@@ -175,6 +176,33 @@ func TestCloseWhileDescriptorIsUsedAfterEnd(t *testing.T) {
 		}
 	})
 	checkClosed(t, w)
+}
+
+// The reader of a command that could not be started finds it closed, and whoever is in
+// the descriptor holds up nobody.
+func TestAbortEnd(t *testing.T) {
+	for _, used := range []bool{false, true} {
+		r, w := newPipe(t)
+		release := make(chan struct{})
+		if used {
+			conn, err := r.SyscallConn()
+			if err != nil {
+				t.Fatal(err)
+			}
+			entered := make(chan struct{})
+			go conn.Control(func(uintptr) { close(entered); <-release })
+			wait(t, "Control", entered)
+		}
+		read := blockedRead(t, r, w)
+		within(t, "AbortEnd", func() { stdio.AbortEnd(r.End()) })
+		if err := wait(t, "Read", read); !isClosed(err) {
+			t.Errorf("Read: %v", err)
+		}
+		if err := r.Close(); !isClosed(err) {
+			t.Errorf("Close: %v", err)
+		}
+		close(release)
+	}
 }
 
 // No deadline of the user's keeps a Read waiting after the end.

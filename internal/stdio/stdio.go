@@ -4,8 +4,9 @@
 // It promises that what a command has written is not lost when the command is over,
 // that no call here blocks on account of a user of a pipe, except the copying itself,
 // and that nobody else's code is called with a lock held. Its caller guarantees that
-// each Streams gets Started and Copy, or Abort, and that a Reader's End is closed when
-// the command is over.
+// each Streams gets Started and Copy (and CopyHere, after OpenHere), or Abort, and that
+// a Reader's End is closed when the command is over. Cut, Over, CloseEnd and an End's
+// Close may be called with the caller's locks held: they call nobody.
 //
 //   - Unix: pipes are in the runtime's poller. What ends a read or write is a deadline
 //     in the past. How much is in a pipe FIONREAD tells.
@@ -38,16 +39,16 @@ type Streams struct {
 
 	atCaller bool // CopyHere will be called
 
-	cut atomic.Bool
+	cut atomic.Bool // set by Cut
 
 	// mu guards what follows.
 	mu        sync.Mutex
-	here      here
-	copiers   []*copier // until Copy
-	ends      []end     // for Cut
-	running   int       // copiers that are not over
-	outputs   int       // those of Stdout and Stderr
-	ended     func(error)
+	here      here        // what CopyHere copies
+	copiers   []*copier   // what Copy starts
+	ends      []end       // for Cut
+	running   int         // streams that are not over
+	outputs   int         // those of Stdout and Stderr
+	ended     func(error) // from Copy until all is over
 	grace     *time.Timer // after Cut, for Stdin
 	graceOver bool
 }
@@ -268,10 +269,13 @@ func (s *Streams) Copy(ended func(error)) {
 	s.mu.Lock()
 	copiers := s.copiers
 	s.copiers, s.ended = nil, ended
+	var idle []hereStream
 	if s.cut.Load() {
 		s.startGrace()
+		idle = s.cutHere()
 	}
 	s.mu.Unlock()
+	s.handOver(idle)
 	for _, c := range copiers {
 		go s.run(c)
 	}
@@ -316,14 +320,15 @@ func (s *Streams) Cut() {
 		return
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	for _, e := range s.ends {
 		interrupt(e.File, e.over)
 	}
-	s.cutHere()
+	idle := s.cutHere()
 	if s.ended != nil {
 		s.startGrace()
 	}
+	s.mu.Unlock()
+	s.handOver(idle)
 }
 
 // startGrace starts the time that Stdin has after Cut. The caller holds mu.

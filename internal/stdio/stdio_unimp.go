@@ -26,11 +26,15 @@ func prewritten([]byte) *os.File { return nil }
 
 type here struct{}
 
+type hereStream struct{}
+
 func (s *Streams) openHere(io.Writer) (*os.File, bool, error) { return nil, false, nil }
 
 // CopyHere has nothing to copy here.
 func (s *Streams) CopyHere(exitFD int) (exited bool) { return false }
 
-func (s *Streams) cutHere() {}
+func (s *Streams) cutHere() []hereStream { return nil }
+
+func (s *Streams) handOver([]hereStream) {}
 
 func (s *Streams) abortHere() {}

@@ -28,9 +28,8 @@ func isInterrupted(err error) bool { return errors.Is(err, os.ErrDeadlineExceede
 func closeFile(f *os.File, unused func() bool) error { return f.Close() }
 
 // closeSoon closes f, and waits only as long as that takes where nobody is in
-// the descriptor.
+// the descriptor. A read or write that waits ends with os.ErrClosed.
 func closeSoon(f *os.File) {
-	interrupt(f, nil)
 	closed := make(chan struct{})
 	go func() {
 		f.Close()

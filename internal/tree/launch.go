@@ -109,6 +109,11 @@ func isForkError(err error) bool {
 // Tree returns the tree, nil if there is none. It is to be called after Start.
 func (l *Launch) Tree() *Tree { return l.tree }
 
+// Reaped gives back what the process needed to die with its parent: the thread that was
+// its parent. It is to be called once the process is reaped, or has exited and will be;
+// again, it does nothing.
+func (l *Launch) Reaped() { l.parent.reaped() }
+
 // Abort gives back what was prepared for a process that could not be started.
 func (l *Launch) Abort() {
 	if l.tree != nil {

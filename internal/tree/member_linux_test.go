@@ -232,6 +232,36 @@ func init() {
 	}
 }
 
+// What the /proc of another pid namespace says is about other processes, which have
+// the same ids.
+func TestMemberWithAnothersProc(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("takes root")
+	}
+	if !alone(t, &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID}) {
+		return
+	}
+	c := sh("for i in 1 2 3 4 5 6 7 8 9 10; do sleep 60 & done; echo $!; read x")
+	c.SysProcAttr = plainGroup(t)
+	r := launch(t, c, false)
+	pid := r.pidLine(t)
+	r.letGo(t)
+	if p, left := r.Member(); p != nil || left {
+		t.Errorf("%v, %v", p, left)
+	}
+	if err := r.Kill(); err != nil {
+		t.Error(err)
+	}
+	eventually(t, "it is dead", func() bool { return syscall.Kill(pid, 0) != nil || wait(pid) })
+	r.ReapOrphans() // does nothing
+}
+
+// wait reaps pid, which is a child of PID 1 now, if it has exited.
+func wait(pid int) bool {
+	got, _ := wait4(pid)
+	return got == pid
+}
+
 // Without /proc nobody can be seen, and that is no error.
 func TestMemberWithoutProc(t *testing.T) {
 	if os.Getuid() != 0 || !alone(t, &syscall.SysProcAttr{Unshareflags: unix.CLONE_NEWNS}) {

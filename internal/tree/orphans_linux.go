@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -102,13 +101,10 @@ func (t *Tree) reapOrphansOnce() (found harvest) {
 }
 
 // isOwnChild reports whether a process that is alive is a child that this program
-// has started, as far as that can be told.
+// holds by a pidfd.
 func isOwnChild(pid int) bool {
 	b, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if parentOf(b) != os.Getpid() {
-		return false
-	}
-	return !slices.Contains(adoptedChildren(), pid) || heldByPidfd()[pid]
+	return parentOf(b) == os.Getpid() && heldByPidfd()[pid]
 }
 
 // had reports whether pid, perhaps a zombie, is of the tree.

@@ -38,9 +38,7 @@ func (l *Launch) onThread(f func() bool, canceled []<-chan struct{}) error {
 	defer func() { // also after a panic
 		keepers.forked(k)
 		if started {
-			l.parent.mu.Lock()
-			l.parent.keeper = k
-			l.parent.mu.Unlock()
+			l.parent.set(k)
 		} else {
 			keepers.reaped(k)
 		}
@@ -49,14 +47,18 @@ func (l *Launch) onThread(f func() bool, canceled []<-chan struct{}) error {
 	return nil
 }
 
-// Reaped gives back the thread that was the process's parent. It is to be called
-// once the process is reaped, or has exited and will be; again, it does nothing.
-func (l *Launch) Reaped() {
-	l.parent.mu.Lock()
-	defer l.parent.mu.Unlock()
-	if k := l.parent.keeper; k != nil {
-		l.parent.keeper = nil
-		keepers.reaped(k)
+func (p *parent) set(k *keeper) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.keeper = k
+}
+
+func (p *parent) reaped() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.keeper != nil {
+		keepers.reaped(p.keeper)
+		p.keeper = nil
 	}
 }
 

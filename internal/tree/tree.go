@@ -51,8 +51,3 @@ const (
 func Unsupported(what string) error {
 	return fmt.Errorf("xexec: %s: %w", what, errors.ErrUnsupported)
 }
-
-// A contradiction is the error for a SysProcAttr that SetTree cannot do with.
-type contradiction string
-
-func (e contradiction) Error() string { return "xexec: SetTree contradicts SysProcAttr." + string(e) }

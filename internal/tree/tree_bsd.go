@@ -25,8 +25,7 @@ type parent struct{}
 
 func (l *Launch) onThread(f func() bool, _ []<-chan struct{}) error { f(); return nil }
 
-// Reaped gives back what the process needed to die with its parent.
-func (l *Launch) Reaped() {}
+func (*parent) reaped() {}
 
 func newTree(attr *syscall.SysProcAttr, _ bool) (*Tree, error) {
 	if err := setGroup(attr); err != nil {

@@ -23,7 +23,7 @@ func isTextBusy(error) bool                                       { return false
 func (*Launch) dieWithParent() error                              { return Unsupported("SetKillOnParentExit") }
 func (*Launch) onThread(f func() bool, _ []<-chan struct{}) error { f(); return nil }
 func (*Launch) contain(*os.Process) error                         { return nil }
-func (*Launch) Reaped()                                           {}
+func (*parent) reaped()                                           {}
 func (*Tree) weaken(*syscall.SysProcAttr, error) bool             { return false }
 func (*Tree) abort()                                              {}
 func (*Tree) Kind() Kind                                          { return None }

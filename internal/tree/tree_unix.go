@@ -43,3 +43,8 @@ func Adopt(p *os.Process, attr *syscall.SysProcAttr) *Tree {
 func isTextBusy(err error) bool { return err == syscall.ETXTBSY }
 
 func (l *Launch) contain(*os.Process) error { return nil }
+
+// A contradiction is the error for a SysProcAttr that SetTree cannot do with.
+type contradiction string
+
+func (e contradiction) Error() string { return "xexec: SetTree contradicts SysProcAttr." + string(e) }

@@ -194,7 +194,7 @@ func (g *Group) Remove() {
 	if g.Populated() {
 		g.Kill()
 	}
-	for pause := 20 * time.Microsecond; g.Populated() && pause < 10*time.Millisecond; pause *= 2 {
+	for pause := 20 * time.Microsecond; g.Populated() && pause < 40*time.Millisecond; pause *= 2 {
 		time.Sleep(pause)
 	}
 	g.Abandon()

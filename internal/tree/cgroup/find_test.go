@@ -5,6 +5,8 @@ package cgroup
 import (
 	"runtime"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 func lockThread() { runtime.LockOSThread() }
@@ -23,5 +25,27 @@ func TestParseMountinfo(t *testing.T) {
 		if got := parseMountinfo(test.in); got != test.want {
 			t.Errorf("%q: %q, want %q", test.in, got, test.want)
 		}
+	}
+}
+
+// What is seen without descriptors is not remembered.
+func TestPidfdsWithoutDescriptors(t *testing.T) {
+	if !pidfdsWork() {
+		t.Skip("no pidfds")
+	}
+	foundPidfds.Store(nil)
+	foundMount.Store(nil)
+	var old unix.Rlimit
+	if err := unix.Prlimit(0, unix.RLIMIT_NOFILE, nil, &old); err != nil {
+		t.Fatal(err)
+	}
+	unix.Prlimit(0, unix.RLIMIT_NOFILE, &unix.Rlimit{Max: old.Max}, nil)
+	works, m := pidfdsWork(), findMount()
+	unix.Prlimit(0, unix.RLIMIT_NOFILE, &old, nil)
+	if works || m != (mount{}) {
+		t.Error("they have worked:", works, m)
+	}
+	if !pidfdsWork() || foundPidfds.Load() == nil || foundMount.Load() != nil {
+		t.Error("it is remembered")
 	}
 }
