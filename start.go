@@ -118,11 +118,5 @@ func adopt(c *Cmd, settings settings) *run {
 	r.delay = c.WaitDelay
 	r.child = child.Adopt(c.Process, c.SysProcAttr, settings.wholeTree, &r.mu, r.wake, r.waitStd, r.waitMayBlock, r.stdReaped)
 	r.kept = r.result()
-	if state := c.ProcessState; state != nil { // os/exec's Wait was called, too
-		r.child.Reaped(state, nil)
-		if !state.Success() {
-			r.kept.stdErr = &ExitError{ProcessState: state}
-		}
-	}
 	return r
 }

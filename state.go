@@ -153,6 +153,9 @@ func (s *state) doneChan(c *Cmd) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if r := s.current(c); r != nil {
+		r.mu.Lock()
+		r.noteStdWait(c)
+		r.mu.Unlock()
 		r.waitInBackground(c)
 		return r.done
 	}
