@@ -69,8 +69,7 @@ func (c *Cmd) madeHere(stream any) bool {
 	case *stdio.Capture, *stdio.PrefixSuffix:
 		return true
 	case io.Closer:
-		child, _ := oscmd.Pipes(c.Std())
-		return slices.ContainsFunc(child, func(c io.Closer) bool { return cause.Same(c, f) })
+		return slices.ContainsFunc(oscmd.ChildEnds(c.Std()), func(c io.Closer) bool { return cause.Same(c, f) })
 	}
 	return false
 }
