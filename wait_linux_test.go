@@ -896,3 +896,97 @@ func TestProcessesThatAreNotOursToJudge(t *testing.T) {
 		}
 	}
 }
+
+// Whenever the status is stolen, what ended the command is known: Wait, Cause and
+// Shutdown tell it.
+func TestStolenStatusAtEveryMoment(t *testing.T) {
+	steal := func(c *xexec.Cmd) { syscall.Wait4(c.Pid(), nil, 0, nil) }
+	thefts := map[string]func(c *xexec.Cmd){
+		"before anybody looks": steal,
+		"when it was seen": func(c *xexec.Cmd) {
+			for c.Signal(nil) != os.ErrProcessDone {
+				time.Sleep(time.Millisecond)
+			}
+			steal(c)
+		},
+		"beside Wait":     func(c *xexec.Cmd) { go c.Wait(); steal(c) },
+		"beside TryWait":  func(c *xexec.Cmd) { go c.TryWait(); steal(c) },
+		"beside Done":     func(c *xexec.Cmd) { c.Done(); steal(c) },
+		"by Process.Wait": func(c *xexec.Cmd) { c.Process.Wait() },
+	}
+	ends := map[string]struct {
+		prepare func(c *xexec.Cmd)
+		end     func(c *xexec.Cmd) error
+		tells   bool // the error of Wait tells, too
+	}{
+		"its context":           {nil, nil, true},
+		"its context, and Kill": {nil, (*xexec.Cmd).Kill, true},
+		"a Cancel":              {func(c *xexec.Cmd) { c.Cancel = func() error { return c.Process.Kill() } }, nil, true},
+		"a Cancel that fails": {func(c *xexec.Cmd) {
+			c.Cancel = func() error { c.Kill(); return testkit.ErrBroken }
+		}, nil, true},
+		"a grace period": {func(c *xexec.Cmd) { c.SetGracePeriod(time.Hour) }, nil, true},
+		"the end of a grace period": {func(c *xexec.Cmd) {
+			c.SetStopSignal(syscall.SIGURG) // which is ignored
+			c.SetGracePeriod(time.Millisecond)
+		}, nil, true},
+		"WaitDelay": {func(c *xexec.Cmd) {
+			c.Cancel = func() error { return testkit.ErrBroken }
+			c.WaitDelay = time.Millisecond
+		}, nil, true},
+		"a Shutdown": {func(c *xexec.Cmd) { c.SetStopSignal(syscall.SIGURG) }, func(c *xexec.Cmd) error {
+			if err := c.Shutdown(testkit.Ended); !errors.Is(err, testkit.ErrCause) {
+				return fmt.Errorf("Shutdown: %v", err)
+			}
+			return nil
+		}, false},
+		"a tree's context": {func(c *xexec.Cmd) { c.SetTree(true) }, nil, true},
+		"a tree's Shutdown": {func(c *xexec.Cmd) { c.SetTree(true); c.SetStopSignal(syscall.SIGURG) }, func(c *xexec.Cmd) error {
+			if err := c.Shutdown(testkit.Ended); !errors.Is(err, testkit.ErrCause) {
+				return fmt.Errorf("Shutdown: %v", err)
+			}
+			return nil
+		}, false},
+	}
+	for name, end := range ends {
+		for when, theft := range thefts {
+			t.Run(name+", "+when, func(t *testing.T) {
+				t.Parallel()
+				testkit.Deadline(t, testkit.Stuck)
+				ctx, cancel := context.WithCancelCause(t.Context())
+				defer cancel(nil)
+				c := xtest.Helper(t, "serve", "0")
+				if end.prepare != nil {
+					end.prepare(c)
+				}
+				if _, err := c.StdinPipe(); err != nil {
+					t.Fatal(err)
+				}
+				if err := c.StartContext(ctx); err != nil {
+					t.Fatal(err)
+				}
+				var thief sync.WaitGroup
+				thief.Go(func() { theft(c) })
+				if end.tells {
+					cancel(testkit.ErrCause)
+				}
+				if end.end != nil {
+					if err := end.end(c); err != nil && err != os.ErrProcessDone {
+						t.Error(err)
+					}
+				}
+				thief.Wait()
+				err := c.Wait()
+				if strings.Contains(name, "Kill") && c.Cause() == nil {
+					return // Kill came first
+				}
+				if end.tells && !errors.Is(err, testkit.ErrCause) || !errors.Is(c.Cause(), testkit.ErrCause) {
+					t.Errorf("Wait: %v, Cause %v", err, c.Cause())
+				}
+				if err == nil {
+					t.Error("Wait: no error")
+				}
+			})
+		}
+	}
+}

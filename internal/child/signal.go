@@ -85,15 +85,16 @@ func (c *Child) DiedOfEnd() bool {
 	return c.ended && (c.status.state == nil || diedOfKill(c.status.state)) || c.restKilled
 }
 
-// OwnSignal returns sig, if it is a signal of package syscall, and else one that no
-// system has, with its name: nothing then refers to a caller's value.
-func OwnSignal(sig os.Signal) os.Signal {
+// StopSignal returns sig, or what has its name if it is of a caller's own type: that
+// may lead to the Cmd, and its methods are not for us to call later.
+func StopSignal(sig os.Signal) os.Signal {
 	if sig == nil || reflect.TypeOf(sig) == reflect.TypeOf(os.Kill) {
 		return sig
 	}
 	return unknownSignal(fmt.Sprint(sig))
 }
 
+// An unknownSignal is one that no system has.
 type unknownSignal string
 
 func (s unknownSignal) String() string { return string(s) }
