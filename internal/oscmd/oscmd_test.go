@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -205,7 +206,9 @@ func TestCopy(t *testing.T) {
 	defer cancel()
 	c := testkit.CommandContext(ctx, t, "exit", "0")
 	c.Env, c.Dir, c.Stdin, c.Stdout, c.WaitDelay = os.Environ(), "/", strings.NewReader(""), io.Discard, time.Minute
-	c.ExtraFiles = []*os.File{os.Stdin}
+	if runtime.GOOS != "windows" { // where a process can have none
+		c.ExtraFiles = []*os.File{os.Stdin}
+	}
 	c.Err = nil
 	if _, err := c.StderrPipe(); err != nil {
 		t.Fatal(err)
