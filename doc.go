@@ -22,9 +22,9 @@
 // # Contexts
 //
 // A context given to [CommandContext], or to [Cmd.RunContext] and the like, ends the
-// command, and either does where there are two. [Cmd.SetGracePeriod] makes them ask
-// first. The end of [Cmd.WaitContext]'s context ends the waiting, that of
-// [Cmd.Shutdown]'s its patience. In the Context methods' errors, [errors.As] finds the
+// command; a command may have both. [Cmd.SetGracePeriod] makes them ask first. The end
+// of [Cmd.WaitContext]'s context ends only the waiting; when that of [Cmd.Shutdown]
+// ends, the command is killed. In the Context methods' errors, [errors.As] finds the
 // [*ExitError], and [errors.Is] the context's error and its cause. [Cmd.Cause] tells
 // the reason to code that keeps to os/exec's methods. A command that ends by itself is
 // not blamed on its context.
@@ -72,18 +72,18 @@
 //
 // # Deviations from os/exec
 //
-//  1. A second or concurrent Wait returns the result of the first ([golang/go#28461],
-//     [golang/go#67642]).
-//  2. Output is not discarded. What the command wrote can be read from StdoutPipe and
-//     StderrPipe while, and after, Wait returns; then comes [io.EOF], never "file
-//     already closed" ([golang/go#19685]). WaitDelay keeps what is in a pipe, too.
-//  3. StdoutPipe and StderrPipe return a reader that has the methods of [os.File] but
-//     is not one.
+//  1. A second or concurrent Wait returns the first one's result ([golang/go#28461]).
+//  2. Output is not discarded, by Wait or by WaitDelay. What the command wrote can be
+//     read from StdoutPipe and StderrPipe while, and after, Wait returns; then comes
+//     [io.EOF], never "file already closed" ([golang/go#19685]).
+//  3. The readers of StdoutPipe and StderrPipe have the methods of [os.File] but are
+//     not one.
 //  4. No goroutine watches a context ([golang/go#52580]).
-//  5. Start retries, for at most about 0.1 s, when the program file is still open for
-//     writing in a child that was just forked ([golang/go#22315]).
+//  5. Start retries for 0.1 s when the program file is still open for writing
+//     ([golang/go#22315]).
 //  6. WaitDelay bounds Wait also when a Stdin reader never returns ([golang/go#7990]).
 //  7. The default Cancel does not claim to have killed a command that had exited.
+//  8. One pair of descriptors of the null device is opened once and shared.
 //
 // # Linux, macOS and the BSDs
 //
@@ -101,12 +101,10 @@
 //
 // # Solaris, AIX and Plan 9
 //
-// The exit cannot be seen without reaping: one goroutine waits for all, and a signal is
-// as safe as [os.Process] makes it. There are no trees. On Plan 9, output that was not
-// read when Wait returns is lost, as under os/exec.
+// The exit cannot be seen without reaping: a signal is as safe as [os.Process] makes
+// it. There are no trees. On Plan 9, output not read when Wait returns is lost.
 //
 // [golang/go#28461]: https://go.dev/issue/28461
-// [golang/go#67642]: https://go.dev/issue/67642
 // [golang/go#19685]: https://go.dev/issue/19685
 // [golang/go#52580]: https://go.dev/issue/52580
 // [golang/go#22315]: https://go.dev/issue/22315

@@ -32,10 +32,10 @@ import (
 //	Cancel       func() error         what is called when CommandContext's context ends
 //	WaitDelay    time.Duration        the time that is left after that, or after the exit
 //
-// A Cmd is started once. Its fields, Set methods and pipes are for one goroutine,
-// before the start. What follows (Wait, Signal, Shutdown and so on) any number of
-// goroutines may call at the same time, as often as they like, also while another one
-// is in Start.
+// A Cmd is started once. The fields, the Set methods and the pipe methods are for
+// before that, and for one goroutine. Any number of goroutines may call the others
+// (Wait, Signal, Shutdown and so on) at the same time, as often as they like, also
+// while one is in Start.
 //
 // A copy of the struct made before the start is another command, without what the Set
 // methods have set: see [Cmd.Clone]. A copy made later is the same run. A struct may be
