@@ -17,7 +17,10 @@
 //
 // # Signals
 //
-// [Cmd.Kill] and [Cmd.Signal] may be called from any goroutine at any time. They never reach another process with the same id: they send only while the exit has not been seen, and the process is reaped only after that. [Cmd.Terminate] asks a command to stop; [Cmd.Shutdown] asks, waits, then kills.
+// [Cmd.Kill] and [Cmd.Signal] may be called from any goroutine at any time. They never
+// reach another process with the same id: they send only while the exit has not been
+// seen, and the process is reaped only after that. [Cmd.Terminate] asks a command to
+// stop; [Cmd.Shutdown] asks, waits, then kills.
 //
 // # Contexts
 //
@@ -97,7 +100,9 @@
 //
 // # Windows
 //
-// [os.Kill] kills. [os.Interrupt], SIGTERM and Terminate send CTRL_BREAK to a console process group: see [Cmd.Signal]. There are no other signals. A few waits block a thread each; all others share the system's thread pool.
+// [os.Kill] kills. [os.Interrupt], SIGTERM and Terminate send CTRL_BREAK to a console
+// process group: see [Cmd.Signal]. There are no other signals. A few waits block a
+// thread each; all others share the system's thread pool.
 //
 // # Solaris, AIX and Plan 9
 //
