@@ -86,8 +86,8 @@ func Command(name string, arg ...string) *Cmd {
 // panics if ctx is nil.
 //
 // As under os/exec, the error of a command that was ended this way is its exit status.
-// [Cmd.Cause] tells why it was, and the error of [Cmd.RunContext] tells both. No
-// goroutine watches ctx, unless its Done channel is not package context's.
+// [Cmd.Cause] tells why it was ended, the error of [Cmd.RunContext] both. No goroutine
+// watches ctx, unless its Done channel is not package context's.
 func CommandContext(ctx context.Context, name string, arg ...string) *Cmd {
 	c := FromStd(exec.CommandContext(ctx, name, arg...))
 	c.Cancel = defaultCancel(c)
@@ -158,8 +158,8 @@ func (c *Cmd) run(ctx context.Context) error {
 }
 
 // Output runs the command and returns its standard output, also if it fails. If
-// c.Stderr was nil, [ExitError.Stderr] then holds the first and the last 32 KiB of its
-// standard error. [Cmd.SetOutputLimit] bounds the output.
+// c.Stderr was nil, [exec.ExitError.Stderr] then holds the first and the last 32 KiB of
+// its standard error. [Cmd.SetOutputLimit] bounds the output.
 func (c *Cmd) Output() ([]byte, error) { return c.output(nil) }
 
 // OutputContext returns the command's output like [Cmd.Output], and ends the
