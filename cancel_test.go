@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -24,7 +25,7 @@ func isBoth(t *testing.T, what string, err error, ctx context.Context) {
 	if !errors.As(err, &exit) || !errors.Is(err, ctx.Err()) || !errors.Is(err, context.Cause(ctx)) {
 		t.Errorf("%s: %v, want the *ExitError, %v and %v in one", what, err, ctx.Err(), context.Cause(ctx))
 	}
-	if err != nil && !strings.Contains(err.Error(), exit.Error()) {
+	if exit != nil && !strings.Contains(err.Error(), exit.Error()) {
 		t.Errorf("%s: %v does not tell how the command ended", what, err)
 	}
 }
@@ -329,4 +330,96 @@ func after50ms(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	t.Cleanup(cancel)
 	return ctx
+}
+
+// What the caller's Cancel does, or fails to do, disarms nothing: WaitDelay ends the
+// command, the other context does, and Wait returns.
+func TestWhateverCancelDoes(t *testing.T) {
+	cancels := map[string]func(c *xexec.Cmd, stdin io.Closer) error{
+		"nothing": func(*xexec.Cmd, io.Closer) error { return nil },
+		"fails":   func(*xexec.Cmd, io.Closer) error { return testkit.ErrBroken },
+		"says that the process is done, which runs": func(*xexec.Cmd, io.Closer) error { return os.ErrProcessDone },
+		"ends its goroutine":                        func(*xexec.Cmd, io.Closer) error { runtime.Goexit(); return nil },
+		"kills":                                     func(c *xexec.Cmd, _ io.Closer) error { return c.Kill() },
+		"kills the process":                         func(c *xexec.Cmd, _ io.Closer) error { return c.Process.Kill() },
+		"kills, and fails":                          func(c *xexec.Cmd, _ io.Closer) error { c.Kill(); return testkit.ErrBroken },
+		"closes the pipe":                           func(_ *xexec.Cmd, stdin io.Closer) error { return stdin.Close() },
+		"terminates, which may fail":                func(c *xexec.Cmd, _ io.Closer) error { return c.Terminate() },
+		"shuts down":                                func(c *xexec.Cmd, _ io.Closer) error { return c.Shutdown(testkit.Ended) },
+		"shuts down, and takes it ill":              func(c *xexec.Cmd, _ io.Closer) error { c.Shutdown(testkit.Ended); return testkit.ErrBroken },
+		"starts another":                            func(c *xexec.Cmd, _ io.Closer) error { return c.Clone().Kill() },
+		"asks for Done":                             func(c *xexec.Cmd, _ io.Closer) error { c.Done(); c.TryWait(); return nil },
+		"blocks until the process is dead": func(c *xexec.Cmd, _ io.Closer) error {
+			for c.Signal(nil) != os.ErrProcessDone {
+				time.Sleep(time.Millisecond)
+			}
+			return nil
+		},
+	}
+	for name, cancel := range cancels {
+		for _, when := range []string{"own", "bound", "both", "own, then bound", "bound, then own", "nobody waits", "os/exec's"} {
+			if when == "os/exec's" && (strings.HasPrefix(name, "blocks") || strings.HasPrefix(name, "ends")) {
+				continue // its WaitDelay begins when Cancel has returned
+			}
+			t.Run(name+", "+when, func(t *testing.T) {
+				t.Parallel()
+				testkit.Deadline(t, testkit.Stuck)
+				own, endOwn := context.WithCancel(t.Context())
+				defer endOwn()
+				bound, endBound := context.WithCancel(t.Context())
+				defer endBound()
+				c := xtest.HelperContext(own, t, "serve", "0")
+				stdin, err := c.StdinPipe()
+				if err != nil {
+					t.Fatal(err)
+				}
+				called := make(chan struct{}, 2)
+				c.Cancel = func() error {
+					called <- struct{}{}
+					return cancel(c, stdin)
+				}
+				c.WaitDelay = 20 * time.Millisecond
+				out := testkit.NewReadyWriter()
+				c.Stdout = out
+				start := func() error { return c.StartContext(bound) }
+				if when == "os/exec's" {
+					start = c.Std().Start
+				}
+				if err := start(); err != nil {
+					t.Fatal(err)
+				}
+				<-out.Ready
+				var ends []context.CancelFunc
+				switch when {
+				case "own", "os/exec's":
+					ends = append(ends, endOwn)
+				case "bound", "nobody waits":
+					ends = append(ends, endBound)
+				case "bound, then own":
+					ends = append(ends, endBound, endOwn)
+				default:
+					ends = append(ends, endOwn, endBound)
+				}
+				ends[0]()
+				if when != "both" {
+					<-called
+				}
+				if len(ends) > 1 {
+					ends[1]()
+				}
+				if when == "nobody waits" {
+					for c.Signal(nil) != os.ErrProcessDone { // which does not wait either
+						time.Sleep(time.Millisecond)
+					}
+				}
+				err = c.Wait()
+				if c.ProcessState == nil {
+					t.Fatalf("Wait: %v", err)
+				}
+				if when != "os/exec's" && (err == nil || !errors.Is(err, context.Canceled)) && name != "ends its goroutine" {
+					t.Errorf("Wait: %v", err)
+				}
+			})
+		}
+	}
 }

@@ -9,9 +9,8 @@ package xexec
 //	reaped     the status was taken; output is still copied, or a Cancel runs
 //	complete   the result stands
 //
-// A run moves on when somebody looks: every waiter calls advance, which takes the
-// steps that are due and never blocks, and then waits for what is missing (await).
-// While nobody waits, nothing moves.
+// Every waiter calls advance, which takes the steps that are due and never blocks,
+// and then waits for what is missing (await). While nobody waits, nothing moves.
 //
 //	lock         guards                                  is taken while holding
 //	state.mu     the settings, Cmd.Process               nothing

@@ -71,7 +71,7 @@ func TestLargeOutputIsGivenBack(t *testing.T) {
 	collect()
 	before := dataSize(t)
 	rounds := 0
-	for end := time.Now().Add(testkit.Stuck / 8); rounds < 60 && (rounds < 10 || time.Now().Before(end)); rounds++ {
+	for end := time.Now().Add(testkit.Stuck / 8); rounds < 10 || testkit.Long() && rounds < 60 && time.Now().Before(end); rounds++ {
 		collect()
 	}
 	runtime.GC()
@@ -197,9 +197,11 @@ func TestPipesLoseNothing(t *testing.T) {
 			t.Errorf("%s: %d bytes and %v, want %d and none", what, len(got), err, size)
 		}
 	}
-	rounds := 200
+	rounds := 60
 	if testing.Short() {
 		rounds = 20
+	} else if testkit.Long() {
+		rounds = 200
 	}
 	for round := range rounds {
 		c := xtest.Helper(t, "write", fmt.Sprint(size), fmt.Sprint(size))
@@ -483,4 +485,104 @@ func TestReadOfOsExecsPipeEndsWithItsClose(t *testing.T) {
 			})
 		})
 	}
+}
+
+// WaitDelay ends the use of every pipe, though a descendant holds it open and nobody
+// waits, and loses nothing of what was in it.
+func TestWaitDelayEndsEveryPipeThoughNobodyWaits(t *testing.T) {
+	const size = 60_000
+	if runtime.GOOS != "linux" {
+		t.Skip("a pipe may not hold it all")
+	}
+	for _, whose := range []string{"own", "bound"} {
+		for name, cancel := range map[string]func() error{
+			"killed": nil,
+			"asked":  func() error { return nil },
+			"failed": func() error { return testkit.ErrBroken },
+			"gone":   func() error { runtime.Goexit(); return nil },
+		} {
+			t.Run(whose+", "+name, func(t *testing.T) {
+				testkit.Deadline(t, testkit.Stuck)
+				ctx, end := context.WithCancel(t.Context())
+				defer end()
+				c := xtest.Helper(t, "hold", testkit.HolderAddr(t), "write", fmt.Sprint(size), fmt.Sprint(size))
+				if whose == "own" {
+					d := xtest.HelperContext(ctx, t, "exit")
+					d.Args = c.Args
+					c = d
+				}
+				if cancel != nil {
+					c.Cancel = cancel
+				}
+				c.WaitDelay = time.Millisecond
+				stdin, err1 := c.StdinPipe()
+				stdout, err2 := c.StdoutPipe()
+				stderr, err3 := c.Std().StderrPipe()
+				if err := errors.Join(err1, err2, err3); err != nil {
+					t.Fatal(err)
+				}
+				start := c.Start
+				if whose == "bound" {
+					start = func() error { return c.StartContext(ctx) }
+				}
+				if err := start(); err != nil {
+					t.Fatal(err)
+				}
+				want := pattern(size)
+				if b := make([]byte, size); second(io.ReadFull(stderr, b)) != nil || !bytes.Equal(b, want) {
+					t.Error("the error output has not come")
+				}
+				for c.Signal(nil) != os.ErrProcessDone { // it has written all
+					time.Sleep(time.Millisecond)
+				}
+				end()
+				if _, err := stderr.Read(make([]byte, 1)); !errors.Is(err, os.ErrClosed) {
+					t.Errorf("Read of os/exec's pipe: %v", err)
+				}
+				if b, err := io.ReadAll(stdout); err != nil || !bytes.Equal(b, want) {
+					t.Errorf("%d bytes, %v, want %d", len(b), err, size)
+				}
+				if _, err := stdin.Write([]byte("x")); err == nil {
+					t.Error("Write: no error")
+				}
+				c.Wait()
+			})
+		}
+	}
+}
+
+// The same for a Writer, which gets what there is.
+func TestWaitDelayEndsTheCopyingThoughNobodyWaits(t *testing.T) {
+	testkit.Deadline(t, testkit.Stuck)
+	ctx, end := context.WithCancel(t.Context())
+	c := xtest.HelperContext(ctx, t, "hold", testkit.HolderAddr(t), "serve", "0")
+	c.WaitDelay = time.Millisecond
+	in, silent := io.Pipe()
+	defer silent.Close()
+	c.Stdin = in
+	out := &closingWriter{ReadyWriter: testkit.NewReadyWriter(), over: make(chan struct{})}
+	c.Stdout = out
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-out.Ready
+	end()
+	<-out.over
+	if out.String() != "ready\n" {
+		t.Errorf("the Writer got %q", out)
+	}
+	if err := c.Wait(); err == nil {
+		t.Error("Wait: no error")
+	}
+}
+
+// A closingWriter tells when nothing more comes.
+type closingWriter struct {
+	*testkit.ReadyWriter
+	over chan struct{}
+}
+
+func (w *closingWriter) ReadFrom(r io.Reader) (int64, error) {
+	defer close(w.over)
+	return io.Copy(w.ReadyWriter, r)
 }

@@ -273,7 +273,17 @@ var callbacks = map[string]func(s *stage){
 
 // What a caller supplies is called with no lock of ours held: in there nothing
 // blocks that must not, while others wait.
-func TestNothingBlocksInACallback(t *testing.T) {
+func TestNothingBlocksInACallback(t *testing.T) { inCallbacks(t, neverBlock) }
+
+// Shutdown returns wherever it is called, and so does Wait afterwards.
+func TestShutdownInACallback(t *testing.T) {
+	inCallbacks(t, func(t testing.TB, where string, c *xexec.Cmd) {
+		promptly(t, "Shutdown in "+where, func() { c.Shutdown(testkit.Ended) })
+	})
+}
+
+// inCallbacks calls f in each callback of a command, however that is started.
+func inCallbacks(t *testing.T, f func(t testing.TB, where string, c *xexec.Cmd)) {
 	for callback, prepare := range callbacks {
 		for how, start := range map[string]func(*xexec.Cmd, context.Context) error{
 			"Start":        func(c *xexec.Cmd, _ context.Context) error { return c.Start() },
@@ -303,7 +313,7 @@ func TestNothingBlocksInACallback(t *testing.T) {
 							<-s.started
 						}
 					}
-					neverBlock(t, where+" of "+callback, s.c)
+					f(t, where+" of "+callback, s.c)
 					if s.c.Pid() != 0 {
 						once.Do(func() { close(called) })
 					}

@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -346,82 +345,6 @@ func TestShutdownAsCancelOfOsExec(t *testing.T) {
 			}
 			ready.Close()
 			w.Close()
-		}
-	}
-}
-
-// A process that is not ours to judge is left alone by every wait, and signals of it
-// tell the truth: they reach it while it runs, or say that they cannot.
-func TestProcessesThatAreNotOursToJudge(t *testing.T) {
-	waits := map[string]func(c *xexec.Cmd) error{
-		"no wait": func(*xexec.Cmd) error { return nil },
-		"TryWait": func(c *xexec.Cmd) error {
-			_, err := c.TryWait()
-			return err
-		},
-		"Wait":        (*xexec.Cmd).Wait,
-		"Done":        func(c *xexec.Cmd) error { <-c.Done(); return nil },
-		"WaitContext": func(c *xexec.Cmd) error { return c.WaitContext(t.Context()) },
-		"TryWait, as often as it takes": func(c *xexec.Cmd) (err error) {
-			for done := false; !done; time.Sleep(time.Millisecond) {
-				done, err = c.TryWait()
-			}
-			return err
-		},
-	}
-	for _, whose := range []string{"released", "released tree", "a grandchild", "a grandchild as a tree"} {
-		for name, wait := range waits {
-			t.Run(whose+", "+name, func(t *testing.T) {
-				testkit.Deadline(t, testkit.Stuck)
-				c := xexec.Command("sh", "-c", "sleep 1000 & echo $!; wait")
-				c.SetTree(whose == "released tree")
-				pipe, err := c.StdoutPipe()
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := c.Start(); err != nil {
-					t.Fatal(err)
-				}
-				pid, child := c.Pid(), 0
-				if _, err := fmt.Fscan(pipe, &child); err != nil {
-					t.Fatal(err)
-				}
-				pipe.Close()
-				defer syscall.Wait4(pid, nil, 0, nil)
-				defer syscall.Kill(pid, syscall.SIGKILL)
-				defer syscall.Kill(child, syscall.SIGKILL)
-				foreign := strings.HasPrefix(whose, "a grandchild")
-				if foreign {
-					p, err := os.FindProcess(child)
-					if err != nil {
-						t.Fatal(err)
-					}
-					c = &xexec.Cmd{Process: p}
-					c.SetTree(whose == "a grandchild as a tree")
-				} else if err := c.Process.Release(); err != nil {
-					t.Fatal(err)
-				}
-				if err := wait(c); err == nil && strings.HasPrefix(name, "Wait") {
-					t.Error("no error")
-				}
-				for _, pid := range []int{pid, child} {
-					if !testkit.Alive(pid) {
-						t.Errorf("it has ended one of %d, %d: %d", pid, child, pid)
-					}
-				}
-				signal, kill := c.Signal(syscall.Signal(0)), c.Kill()
-				if !foreign {
-					if signal == nil || errors.Is(signal, os.ErrProcessDone) || kill == nil || errors.Is(kill, os.ErrProcessDone) {
-						t.Errorf("Signal of a released process: %v, Kill: %v", signal, kill)
-					}
-					return
-				}
-				if signal != nil || kill != nil {
-					t.Fatalf("Signal of a process that runs: %v, Kill: %v", signal, kill)
-				}
-				testkit.Eventually(t, "Kill has killed it", func() bool { return !testkit.Alive(child) })
-				testkit.Eventually(t, "Kill says that it has exited", func() bool { return errors.Is(c.Kill(), os.ErrProcessDone) })
-			})
 		}
 	}
 }

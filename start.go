@@ -21,7 +21,7 @@ func (c *Cmd) start(bound context.Context, here bool) (*run, error) {
 		return nil, errAlreadyStarted
 	}
 	in := oscmd.Copy(c.Std()) // the struct is not read any more once the run is published
-	own, cancel := oscmd.Context(c.Std()), cancelerOf(c)
+	own, cancel := oscmd.Context(c.Std()), cancels.Of(c.Std())
 	ends, parent := oscmd.Pipes(c.Std())
 	var started *child.Started
 	defer func() { // also if a method of a context panics
@@ -49,12 +49,12 @@ func (c *Cmd) start(bound context.Context, here bool) (*run, error) {
 	r.child = child.New(started, c.SysProcAttr, &r.mu, r.wake)
 	s.started(c, r)
 	r.streams.Copy(r.copyEnded)
-	if own != nil && (cancel.kind != oscmd.NoCancel || r.delay != 0 || settings.gracePeriod > 0) {
+	if own != nil && (cancel.Kind != oscmd.NoCancel || r.delay != 0 || settings.gracePeriod > 0) {
 		r.watch(own, cancel)
 	}
 	if bound != nil {
-		if cancel.kind == oscmd.NoCancel {
-			cancel.kind = oscmd.DefaultCancel
+		if cancel.Kind == oscmd.NoCancel {
+			cancel.Kind = oscmd.DefaultCancel
 		}
 		r.watch(bound, cancel)
 	}

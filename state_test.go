@@ -251,3 +251,147 @@ func TestDroppedCommandIsEndedByItsContext(t *testing.T) {
 		w.Close()
 	}
 }
+
+// An owner has a command, and is every value of a caller's that may lead to it.
+type owner struct {
+	cmd *xexec.Cmd
+	_   [1 << 10]byte
+}
+
+func (o *owner) Error() string             { return "an error that knows its command" }
+func (o *owner) String() string            { return "a signal that knows its command" }
+func (o *owner) Signal()                   {}
+func (o *owner) Read([]byte) (int, error)  { return 0, o }
+func (o *owner) Write([]byte) (int, error) { return 0, o }
+func (o *owner) use() error                { return o }
+
+// Whatever of a caller's leads to a command, that is collected when it is dropped: when
+// it is complete, could not be started, or was reaped by somebody else.
+func TestEveryWayBackToTheCommandIsCollected(t *testing.T) {
+	type key struct{}
+	leading := func(o *owner) context.Context { return context.WithValue(context.Background(), key{}, o) }
+	caused := func(o *owner) context.Context {
+		ctx, cancel := context.WithCancelCause(leading(o))
+		cancel(o)
+		return ctx
+	}
+	serving := func(c *xexec.Cmd) *xexec.Cmd {
+		if _, err := c.StdinPipe(); err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	ends := map[string]func(c *xexec.Cmd){
+		"Wait":               func(c *xexec.Cmd) { c.Kill(); c.Wait() },
+		"Done":               func(c *xexec.Cmd) { c.Kill(); <-c.Done() },
+		"Process.Wait":       func(c *xexec.Cmd) { c.Process.Kill(); c.Process.Wait() },
+		"Process.Wait, Wait": func(c *xexec.Cmd) { c.Process.Kill(); c.Process.Wait(); c.Wait() },
+		"Shutdown":           func(c *xexec.Cmd) { c.Shutdown(testkit.Ended) },
+	}
+	for name, f := range map[string]func(o *owner, end func(c *xexec.Cmd)){
+		"a context's value": func(o *owner, end func(*xexec.Cmd)) {
+			ctx, cancel := context.WithCancel(leading(o))
+			defer cancel()
+			o.cmd = serving(xtest.HelperContext(ctx, t, "serve", "0"))
+			o.cmd.Start()
+			end(o.cmd)
+		},
+		"a context's value, which goes on": func(o *owner, end func(*xexec.Cmd)) {
+			ctx, cancel := context.WithCancel(leading(o))
+			_ = cancel
+			o.cmd = serving(xtest.HelperContext(ctx, t, "serve", "0"))
+			o.cmd.StartContext(ctx)
+			end(o.cmd)
+		},
+		"a cause": func(o *owner, end func(*xexec.Cmd)) {
+			ctx, cancel := context.WithCancelCause(leading(o))
+			o.cmd = serving(xtest.Helper(t, "serve", "0"))
+			o.cmd.StartContext(ctx)
+			cancel(o)
+			end(o.cmd)
+		},
+		"a cause that prevents the start": func(o *owner, end func(*xexec.Cmd)) {
+			o.cmd = xtest.Helper(t, "exit", "0")
+			o.cmd.RunContext(caused(o))
+		},
+		"the cause of a Shutdown": func(o *owner, end func(*xexec.Cmd)) {
+			o.cmd = serving(xtest.Helper(t, "serve", "0"))
+			o.cmd.Start()
+			o.cmd.Shutdown(caused(o))
+			end(o.cmd)
+		},
+		"the cause of a Shutdown of os/exec's": func(o *owner, end func(*xexec.Cmd)) {
+			o.cmd = serving(xtest.Helper(t, "serve", "0"))
+			o.cmd.Std().Start()
+			o.cmd.Shutdown(caused(o))
+			o.cmd.Wait()
+		},
+		"the cause of a WaitContext": func(o *owner, end func(*xexec.Cmd)) {
+			o.cmd = serving(xtest.Helper(t, "serve", "0"))
+			o.cmd.Start()
+			o.cmd.WaitContext(caused(o))
+			end(o.cmd)
+		},
+		"a Reader and a Writer": func(o *owner, end func(*xexec.Cmd)) {
+			o.cmd = xtest.Helper(t, "cat")
+			o.cmd.Stdin, o.cmd.Stdout, o.cmd.Stderr = o, o, o
+			o.cmd.Start()
+			end(o.cmd)
+		},
+		"a Cancel, and its error": func(o *owner, end func(*xexec.Cmd)) {
+			ctx, cancel := context.WithCancel(context.Background())
+			o.cmd = serving(xtest.Helper(t, "serve", "0"))
+			o.cmd.Cancel = o.use
+			o.cmd.StartContext(ctx)
+			cancel()
+			end(o.cmd)
+		},
+		"a stop signal": func(o *owner, end func(*xexec.Cmd)) {
+			o.cmd = serving(xtest.Helper(t, "serve", "0"))
+			o.cmd.SetStopSignal(o)
+			o.cmd.Start()
+			o.cmd.Terminate()
+			end(o.cmd)
+		},
+		"an error of the command": func(o *owner, end func(*xexec.Cmd)) {
+			o.cmd = xtest.Helper(t, "exit", "0")
+			o.cmd.Err = o
+			o.cmd.Run()
+		},
+		"the Output of a limited tree": func(o *owner, end func(*xexec.Cmd)) {
+			o.cmd = xtest.HelperContext(leading(o), t, "say", "o:too much")
+			o.cmd.SetOutputLimit(1)
+			o.cmd.SetTree(runtime.GOOS != "windows")
+			o.cmd.Output()
+		},
+		"a clone": func(o *owner, end func(*xexec.Cmd)) {
+			o.cmd = serving(xtest.HelperContext(leading(o), t, "serve", "0"))
+			o.cmd.Start()
+			end(o.cmd)
+			o.cmd = o.cmd.Clone()
+			o.cmd.Cancel = o.cmd.Kill
+			o.cmd = o.cmd.Clone()
+			serving(o.cmd).Start()
+			end(o.cmd)
+		},
+	} {
+		for how, end := range ends {
+			t.Run(name+", "+how, func(t *testing.T) {
+				t.Parallel()
+				testkit.Deadline(t, testkit.Stuck)
+				const n = 5
+				var gone atomic.Int32
+				for range n {
+					func() {
+						o := new(owner)
+						runtime.AddCleanup(o, func(int) { gone.Add(1) }, 0)
+						f(o, end)
+					}()
+				}
+				if !testkit.Collected(func() bool { return gone.Load() == n }) {
+					t.Errorf("%d of %d were collected", gone.Load(), n)
+				}
+			})
+		}
+	}
+}

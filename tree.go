@@ -1,10 +1,10 @@
 package xexec
 
 import (
-	"fmt"
 	"os"
-	"reflect"
 	"time"
+
+	"example.com/xexec/internal/child"
 )
 
 // SetTree makes the command and all that it starts one unit, its tree.
@@ -38,18 +38,9 @@ func (c *Cmd) SetTree(whole bool) {
 // the end of a context if there is a grace period. The default, also for nil, is
 // SIGTERM, which on Windows stands for CTRL_BREAK. It is for before the start.
 func (c *Cmd) SetStopSignal(sig os.Signal) {
-	if reflect.TypeOf(sig) != reflect.TypeOf(os.Kill) && sig != nil {
-		sig = unknownSignal(fmt.Sprint(sig))
-	}
+	sig = child.StopSignal(sig) // calls a method of sig, so before set
 	c.set(func(s *settings) { s.stopSignal = sig })
 }
-
-// An unknownSignal is one that no system has: its name is kept, and not the caller's
-// value, which may lead to the Cmd, and whose methods are not for us to call later.
-type unknownSignal string
-
-func (s unknownSignal) String() string { return string(s) }
-func (unknownSignal) Signal()          {}
 
 // SetGracePeriod makes the end of a context ask before it kills: it sends the stop
 // signal, as [Cmd.Terminate] does, and kills what is left of the command, or of its
@@ -64,12 +55,11 @@ func (c *Cmd) SetGracePeriod(d time.Duration) {
 	c.set(func(s *settings) { s.gracePeriod = d })
 }
 
-// SetOutputLimit makes [Cmd.Output] and [Cmd.CombinedOutput], and their Context
-// twins, keep at most n bytes (CombinedOutput: of both streams together). A command
-// that writes more is killed, and its tree with it: the methods then return the
-// first n bytes and an error for which [errors.Is] finds [ErrOutputLimit] and
-// [errors.As] the [*ExitError]. With n = 0, the default, there is no limit; a
-// negative n is an error of Start. It is for before the start.
+// SetOutputLimit makes [Cmd.Output], [Cmd.CombinedOutput] and their Context twins keep
+// at most n bytes (of both streams together). A command that writes more is killed,
+// and its tree with it. They then return the first n bytes and an error in which
+// [errors.Is] finds [ErrOutputLimit] and [errors.As] the [*ExitError]. 0, the default,
+// is no limit; a negative n is an error of Start. It is for before the start.
 func (c *Cmd) SetOutputLimit(n int) {
 	c.set(func(s *settings) { s.outputLimit = n })
 }

@@ -410,10 +410,10 @@ func raceRounds() int {
 	if n, err := strconv.Atoi(os.Getenv("XEXEC_RACE_ROUNDS")); err == nil {
 		return n
 	}
-	if testing.Short() {
-		return 10
+	if testkit.Long() {
+		return 25
 	}
-	return 25
+	return 10
 }
 
 // TestForkingTreeFromManyGoroutines ends trees of fifty processes that fork all

@@ -341,28 +341,6 @@ func TestSuspendedStaysSuspended(t *testing.T) {
 	}
 }
 
-func TestStartThatCannotContain(t *testing.T) {
-	testkit.Deadline(t, testkit.Stuck)
-	restore := xexec.FailToResume()
-	defer restore()
-	for _, prepare := range []func(*xexec.Cmd){
-		func(c *xexec.Cmd) { c.SetTree(true) },
-		func(c *xexec.Cmd) { c.SetKillOnParentExit(true) },
-	} {
-		c := xtest.Helper(t, "family", "0", "stay")
-		var out strings.Builder
-		c.Stdout = &out
-		prepare(c)
-		err := c.Start()
-		if err == nil || !strings.HasPrefix(err.Error(), "xexec: job object: NtResumeProcess: ") {
-			t.Errorf("Start: %v", err)
-		}
-		if c.Process != nil || c.Wait() == nil {
-			t.Error("it has a process")
-		}
-	}
-}
-
 // helperParent starts a family that is to die with it, prints its process ids
 // and waits to be killed.
 func helperParent(args []string) int {

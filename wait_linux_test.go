@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -142,10 +143,11 @@ func TestTracedByUs(t *testing.T) {
 // quick ones here, say 10000,1 or 1000,50.
 func TestCrowd(t *testing.T) {
 	testkit.NeedPoller(t)
-	children, rounds := 500, 3
-	if testing.Short() || testkit.RaceEnabled {
-		children, rounds = 200, 3
+	children, rounds := 200, 3
+	if testkit.Long() && !testkit.RaceEnabled {
+		children = 500
 	}
+	testkit.NeedDescriptors(t, children+50)
 	if s := os.Getenv("XEXEC_CROWD"); s != "" {
 		if _, err := fmt.Sscanf(s, "%d,%d", &children, &rounds); err != nil {
 			t.Fatal(err)
@@ -231,7 +233,7 @@ func helperCrowd(args []string) int {
 
 // pollerGoroutines returns the stacks of the goroutines that xexec has started.
 func pollerGoroutines() []string {
-	return append(testkit.Goroutines("created by example.com/xexec."), testkit.Goroutines("created by example.com/xexec/internal/exits.")...)
+	return slices.DeleteFunc(testkit.Goroutines("created by "), func(g string) bool { return !testkit.OfLibrary(g, "created by ") })
 }
 
 // expectNoPoller checks that the poller has nothing that costs something.
@@ -240,7 +242,7 @@ func expectNoPoller(t testing.TB) {
 	if n := testkit.PollSets(); n != 0 {
 		t.Errorf("%d epoll sets are open, with %d waits", n, testkit.PolledWaits())
 	}
-	testkit.Eventually(t, "no goroutine of the poller runs", func() bool { return pollerGoroutines() == nil })
+	testkit.Eventually(t, "no goroutine of the poller runs", func() bool { return len(pollerGoroutines()) == 0 })
 }
 
 func TestWaitContextThatEndsLeavesNothingBehind(t *testing.T) {
@@ -571,9 +573,12 @@ func startZombie(t testing.TB, code string) *xexec.Cmd {
 
 // TestTryWaitSeesTheExit races a TryWait, of a child that is known to have
 // exited, against all that another goroutine may be doing with it.
-// XEXEC_RACE_TIME says for how long (a duration; 2s if it is not set).
+// XEXEC_RACE_TIME says for how long (a duration).
 func TestTryWaitSeesTheExit(t *testing.T) {
-	d := 2 * time.Second
+	d := time.Second / 2
+	if testkit.Long() {
+		d = 2 * time.Second
+	}
 	if s := os.Getenv("XEXEC_RACE_TIME"); s != "" {
 		var err error
 		if d, err = time.ParseDuration(s); err != nil {
@@ -615,9 +620,9 @@ func TestTryWaitSeesTheExit(t *testing.T) {
 // or not, so the exit is seen by a pidfd of the test's own.
 func TestTryWaitSeesTheExitUnderAWait(t *testing.T) {
 	testkit.Deadline(t, testkit.Stuck)
-	rounds := 300
-	if testing.Short() {
-		rounds = 50
+	rounds := 50
+	if testkit.Long() {
+		rounds = 300
 	}
 	for i := range rounds {
 		c := xtest.StartSleep(t)
@@ -798,4 +803,190 @@ func cpuTime(t testing.TB) time.Duration {
 		t.Fatal(err)
 	}
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+// A process that is not ours to judge is left alone by every wait, and signals of it
+// tell the truth: they reach it while it runs, or say that they cannot.
+func TestProcessesThatAreNotOursToJudge(t *testing.T) {
+	waits := map[string]func(c *xexec.Cmd) error{
+		"no wait": func(*xexec.Cmd) error { return nil },
+		"TryWait": func(c *xexec.Cmd) error {
+			_, err := c.TryWait()
+			return err
+		},
+		"Wait":        (*xexec.Cmd).Wait,
+		"Done":        func(c *xexec.Cmd) error { <-c.Done(); return nil },
+		"WaitContext": func(c *xexec.Cmd) error { return c.WaitContext(t.Context()) },
+		"TryWait, as often as it takes": func(c *xexec.Cmd) (err error) {
+			for done := false; !done; time.Sleep(time.Millisecond) {
+				done, err = c.TryWait()
+			}
+			return err
+		},
+	}
+	if dir := testkit.CgroupDir(); dir != "" {
+		left := testkit.NewCgroups(dir)
+		defer testkit.Eventually(t, "the cgroups of those that were released are gone", func() bool {
+			runtime.GC()
+			c := xexec.Command("true")
+			c.SetTree(true)
+			c.Run() // it looks for what is left
+			return len(left(os.Getpid())) == 0
+		})
+	}
+	for _, whose := range []string{"released", "released tree", "a grandchild", "a grandchild as a tree"} {
+		for name, wait := range waits {
+			t.Run(whose+", "+name, func(t *testing.T) {
+				testkit.Deadline(t, testkit.Stuck)
+				c := xexec.Command("sh", "-c", "sleep 1000 & echo $!; wait")
+				c.SetTree(whose == "released tree")
+				pipe, err := c.StdoutPipe()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := c.Start(); err != nil {
+					t.Fatal(err)
+				}
+				pid, child := c.Pid(), 0
+				if _, err := fmt.Fscan(pipe, &child); err != nil {
+					t.Fatal(err)
+				}
+				pipe.Close()
+				defer syscall.Wait4(pid, nil, 0, nil)
+				defer syscall.Kill(pid, syscall.SIGKILL)
+				defer syscall.Kill(child, syscall.SIGKILL)
+				foreign := strings.HasPrefix(whose, "a grandchild")
+				if foreign {
+					if testkit.Pidfd() != nil {
+						testkit.Lack(t, "nothing tells a process that is no child from one whose status was taken")
+					}
+					p, err := os.FindProcess(child)
+					if err != nil {
+						t.Fatal(err)
+					}
+					c = &xexec.Cmd{Process: p}
+					c.SetTree(whose == "a grandchild as a tree")
+				} else if err := c.Process.Release(); err != nil {
+					t.Fatal(err)
+				}
+				if err := wait(c); err == nil && strings.HasPrefix(name, "Wait") {
+					t.Error("no error")
+				}
+				for _, pid := range []int{pid, child} {
+					if !testkit.Alive(pid) {
+						t.Errorf("it has ended one of %d, %d: %d", pid, child, pid)
+					}
+				}
+				signal, kill := c.Signal(syscall.Signal(0)), c.Kill()
+				if !foreign {
+					if errors.Is(signal, os.ErrProcessDone) || errors.Is(kill, os.ErrProcessDone) {
+						t.Errorf("Signal of a released process: %v, Kill: %v", signal, kill)
+					}
+					if kill == nil {
+						testkit.Eventually(t, "Kill has killed it", func() bool { return !testkit.Alive(pid) })
+					}
+					return
+				}
+				if signal != nil || kill != nil {
+					t.Fatalf("Signal of a process that runs: %v, Kill: %v", signal, kill)
+				}
+				testkit.Eventually(t, "Kill has killed it", func() bool { return !testkit.Alive(child) })
+				testkit.Eventually(t, "Kill says that it has exited", func() bool { return errors.Is(c.Kill(), os.ErrProcessDone) })
+			})
+		}
+	}
+}
+
+// Whenever the status is stolen, what ended the command is known: Wait, Cause and
+// Shutdown tell it.
+func TestStolenStatusAtEveryMoment(t *testing.T) {
+	steal := func(c *xexec.Cmd) { syscall.Wait4(c.Pid(), nil, 0, nil) }
+	thefts := map[string]func(c *xexec.Cmd){
+		"before anybody looks": steal,
+		"when it was seen": func(c *xexec.Cmd) {
+			for c.Signal(nil) != os.ErrProcessDone {
+				time.Sleep(time.Millisecond)
+			}
+			steal(c)
+		},
+		"beside Wait":     func(c *xexec.Cmd) { go c.Wait(); steal(c) },
+		"beside TryWait":  func(c *xexec.Cmd) { go c.TryWait(); steal(c) },
+		"beside Done":     func(c *xexec.Cmd) { c.Done(); steal(c) },
+		"by Process.Wait": func(c *xexec.Cmd) { c.Process.Wait() },
+	}
+	ends := map[string]struct {
+		prepare func(c *xexec.Cmd)
+		end     func(c *xexec.Cmd) error
+		tells   bool // the error of Wait tells, too
+	}{
+		"its context":           {nil, nil, true},
+		"its context, and Kill": {nil, (*xexec.Cmd).Kill, true},
+		"a Cancel":              {func(c *xexec.Cmd) { c.Cancel = func() error { return c.Process.Kill() } }, nil, true},
+		"a Cancel that fails": {func(c *xexec.Cmd) {
+			c.Cancel = func() error { c.Kill(); return testkit.ErrBroken }
+		}, nil, true},
+		"a grace period": {func(c *xexec.Cmd) { c.SetGracePeriod(time.Hour) }, nil, true},
+		"the end of a grace period": {func(c *xexec.Cmd) {
+			c.SetStopSignal(syscall.SIGURG) // which is ignored
+			c.SetGracePeriod(time.Millisecond)
+		}, nil, true},
+		"WaitDelay": {func(c *xexec.Cmd) {
+			c.Cancel = func() error { return testkit.ErrBroken }
+			c.WaitDelay = time.Millisecond
+		}, nil, true},
+		"a Shutdown": {func(c *xexec.Cmd) { c.SetStopSignal(syscall.SIGURG) }, func(c *xexec.Cmd) error {
+			if err := c.Shutdown(testkit.Ended); !errors.Is(err, testkit.ErrCause) {
+				return fmt.Errorf("Shutdown: %v", err)
+			}
+			return nil
+		}, false},
+		"a tree's context": {func(c *xexec.Cmd) { c.SetTree(true) }, nil, true},
+		"a tree's Shutdown": {func(c *xexec.Cmd) { c.SetTree(true); c.SetStopSignal(syscall.SIGURG) }, func(c *xexec.Cmd) error {
+			if err := c.Shutdown(testkit.Ended); !errors.Is(err, testkit.ErrCause) {
+				return fmt.Errorf("Shutdown: %v", err)
+			}
+			return nil
+		}, false},
+	}
+	for name, end := range ends {
+		for when, theft := range thefts {
+			t.Run(name+", "+when, func(t *testing.T) {
+				t.Parallel()
+				testkit.Deadline(t, testkit.Stuck)
+				ctx, cancel := context.WithCancelCause(t.Context())
+				defer cancel(nil)
+				c := xtest.Helper(t, "serve", "0")
+				if end.prepare != nil {
+					end.prepare(c)
+				}
+				if _, err := c.StdinPipe(); err != nil {
+					t.Fatal(err)
+				}
+				if err := c.StartContext(ctx); err != nil {
+					t.Fatal(err)
+				}
+				var thief sync.WaitGroup
+				thief.Go(func() { theft(c) })
+				if end.tells {
+					cancel(testkit.ErrCause)
+				}
+				if end.end != nil {
+					if err := end.end(c); err != nil && err != os.ErrProcessDone {
+						t.Error(err)
+					}
+				}
+				thief.Wait()
+				err := c.Wait()
+				if strings.Contains(name, "Kill") && c.Cause() == nil {
+					return // Kill came first
+				}
+				if end.tells && !errors.Is(err, testkit.ErrCause) || !errors.Is(c.Cause(), testkit.ErrCause) {
+					t.Errorf("Wait: %v, Cause %v", err, c.Cause())
+				}
+				if err == nil {
+					t.Error("Wait: no error")
+				}
+			})
+		}
+	}
 }

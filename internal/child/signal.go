@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 
 	"example.com/xexec/internal/tree"
 )
@@ -11,6 +12,12 @@ import (
 // Send sends sig to the process, or to its tree, if that is alive. It returns
 // os.ErrProcessDone if nobody is.
 func (c *Child) Send(sig os.Signal) error {
+	if c.status.nobodys { // its own handle knows
+		if exited, _ := c.proc.Exited(); exited {
+			return os.ErrProcessDone
+		}
+		return c.proc.OS.Signal(sig)
+	}
 	if c.tree != nil {
 		return c.sendToTree(sig)
 	}
@@ -77,3 +84,18 @@ func (c *Child) End(patient bool) error {
 func (c *Child) DiedOfEnd() bool {
 	return c.ended && (c.status.state == nil || diedOfKill(c.status.state)) || c.restKilled
 }
+
+// StopSignal returns sig, or what has its name if it is of a caller's own type: that
+// may lead to the Cmd, and its methods are not for us to call later.
+func StopSignal(sig os.Signal) os.Signal {
+	if sig == nil || reflect.TypeOf(sig) == reflect.TypeOf(os.Kill) {
+		return sig
+	}
+	return unknownSignal(fmt.Sprint(sig))
+}
+
+// An unknownSignal is one that no system has.
+type unknownSignal string
+
+func (s unknownSignal) String() string { return string(s) }
+func (unknownSignal) Signal()          {}

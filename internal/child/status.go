@@ -1,6 +1,9 @@
 package child
 
-import "os"
+import (
+	"errors"
+	"os"
+)
 
 // A status is how the leader's status is taken, and what it is.
 type status struct {
@@ -9,7 +12,8 @@ type status struct {
 	reaped   func(*os.ProcessState, error)    // is told; or nil
 
 	reaping bool // a goroutine takes it, or has done so
-	known   bool // it was taken, by us or by somebody else
+	known   bool // it was taken, by us or by somebody else, or nobody can tell us
+	nobodys bool // it is not ours to take, and the process may run: released, or no child
 	state   *os.ProcessState
 	err     error // without a state
 }
@@ -63,9 +67,11 @@ func (c *Child) Reaped(state *os.ProcessState, err error) {
 	s := &c.status
 	c.exited, s.known, s.state = true, true, state
 	if state == nil {
-		s.err = err
-		if !isStolen(err) {
-			c.forsake() // it was released: what becomes of it nobody can tell
+		// An error says that it runs, and is no child of ours, or was released.
+		_, look := c.proc.Exited()
+		s.err, s.nobodys = err, look != nil && !errors.Is(look, errors.ErrUnsupported)
+		if s.nobodys || !isStolen(err) {
+			c.forsake()
 		}
 	}
 }

@@ -251,24 +251,35 @@ func TestContextEndsTheRetriesOfStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	// Where the first try takes too long, there is no pause and no other try.
+	// The context ends when the first child has ended that could not execute it. Where
+	// that takes too long, there is no other try.
 	inAPause := func(start func(ctx context.Context) error) (err error) {
 		for end := time.Now().Add(testkit.Stuck / 8); time.Now().Before(end); {
-			ctx, cancel := context.WithTimeoutCause(t.Context(), 20*time.Millisecond, testkit.ErrCause)
+			ctx, cancel := context.WithCancelCause(t.Context())
+			failed := make(chan os.Signal, 1)
+			signal.Notify(failed, syscall.SIGCHLD)
+			go func() {
+				select {
+				case <-failed:
+					cancel(testkit.ErrCause)
+				case <-ctx.Done():
+				}
+			}()
 			err = start(ctx)
-			cancel()
-			if errors.Is(err, context.DeadlineExceeded) {
+			signal.Stop(failed)
+			cancel(nil)
+			if !errors.Is(err, syscall.ETXTBSY) {
 				break
 			}
 		}
 		return err
 	}
 	err = inAPause(func(ctx context.Context) error { return xexec.CommandContext(ctx, exe).Start() })
-	if err != context.DeadlineExceeded {
-		t.Errorf("Start: %v, want context.DeadlineExceeded", err)
+	if err != context.Canceled {
+		t.Errorf("Start: %v, want context.Canceled", err)
 	}
 	err = inAPause(func(ctx context.Context) error { return xexec.Command(exe).StartContext(ctx) })
-	if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, testkit.ErrCause) {
-		t.Errorf("StartContext: %v, want context.DeadlineExceeded and its cause", err)
+	if !errors.Is(err, context.Canceled) || !errors.Is(err, testkit.ErrCause) {
+		t.Errorf("StartContext: %v, want context.Canceled and its cause", err)
 	}
 }

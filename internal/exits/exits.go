@@ -21,9 +21,9 @@
 // macOS and the BSDs: kqueue(2) with NOTE_EXIT, by process id. All waits share one
 // kqueue and the thread that blocks in it. A look has a kqueue of its own.
 //
-// Windows: the process handle. A wait blocks a thread, and one that can be called
-// off has an event object beside. os.Process.Wait releases the process there, so
-// that one which it has reaped is an error and not an exit.
+// Windows: a process handle of our own, as os.Process.Wait closes the other. At most
+// maxThreads waits block a thread each. All others share the system's thread pool
+// (CreateThreadpoolWait), a thread of which waits for many handles.
 //
 // Elsewhere nothing can be seen, and every error is errors.ErrUnsupported.
 package exits
@@ -39,11 +39,16 @@ import (
 type Process struct {
 	OS       *os.Process
 	pid      int
+	self     self // what this system needs besides
 	observer observer
 }
 
 // Of returns a Process for p, which has not been released.
-func Of(p *os.Process) *Process { return &Process{OS: p, pid: p.Pid} }
+func Of(p *os.Process) *Process {
+	of := &Process{OS: p, pid: p.Pid}
+	of.self.open(p)
+	return of
+}
 
 // Pid returns the process id that p has, or had.
 func (p *Process) Pid() int { return p.pid }

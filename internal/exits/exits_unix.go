@@ -28,3 +28,7 @@ func (p *Process) reap() (*os.ProcessState, error) {
 	}
 	return p.OS.Wait()
 }
+
+type self struct{}
+
+func (*self) open(*os.Process) {}

@@ -6,4 +6,10 @@ import (
 	"example.com/xexec/internal/testkit"
 )
 
-func TestMain(m *testing.M) { testkit.Main(m) }
+// beforeTests makes the process something else than the tests.
+var beforeTests = func() {}
+
+func TestMain(m *testing.M) {
+	beforeTests()
+	testkit.Main(m)
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"runtime"
 	"runtime/pprof"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +30,19 @@ next:
 		found = append(found, g)
 	}
 	return found
+}
+
+// libraryPackages are those whose goroutines, threads and descriptors tests look for.
+var libraryPackages = []string{
+	"example.com/xexec.",
+	"example.com/xexec/internal/exits.", "example.com/xexec/internal/oscmd.",
+	"example.com/xexec/internal/stdio.", "example.com/xexec/internal/tree.",
+}
+
+// OfLibrary reports whether the stack of a goroutine has a function of the library's
+// after the text, which is "created by ", or nothing.
+func OfLibrary(stack, after string) bool {
+	return slices.ContainsFunc(libraryPackages, func(pkg string) bool { return strings.Contains(stack, after+pkg) })
 }
 
 // GoroutineName returns how the stack of the caller begins.

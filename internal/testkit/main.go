@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"runtime"
 	"runtime/debug"
 	"sync/atomic"
@@ -37,6 +38,10 @@ func Main(m *testing.M, ignored ...goleak.Option) {
 		os.Setenv("NoDefaultCurrentDirectoryInExePath", "TRUE")
 	}
 
+	if err := works(); err != nil {
+		fmt.Fprintln(os.Stderr, "testkit: os/exec cannot run a command here:", err)
+		os.Exit(1) // or each test would fail, and some hang
+	}
 	before := TakeStock()
 	code := m.Run()
 	if code == 0 {
@@ -46,6 +51,18 @@ func Main(m *testing.M, ignored ...goleak.Option) {
 		}
 	}
 	os.Exit(code)
+}
+
+// works runs a command by os/exec.
+func works() error {
+	if !CanStartProcesses() {
+		return nil
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	return exec.Command(exe, HelperArg, "exit", "0").Run()
 }
 
 // leftOver reports what the tests have leaked, and the helper commands that

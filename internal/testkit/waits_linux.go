@@ -78,7 +78,7 @@ func BlockedWaits() (n int) {
 		return slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(g, text) })
 	}
 	for _, g := range Goroutines(" [syscall") {
-		if has(g, "example.com/xexec.", "example.com/xexec/internal/exits.") && has(g, "aitid", "ait4", "Poll(", "poll(") {
+		if OfLibrary(g, "") && has(g, "aitid", "ait4", "Poll(", "poll(") {
 			n++
 		}
 	}

@@ -4,6 +4,7 @@ package xtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -95,28 +96,29 @@ func (t *Tree) Start(c *xexec.Cmd) *testkit.ReadyWriter {
 	return w
 }
 
-// Stop stops all of the tree. A process that is just being forked may not get the
-// first signal.
+// Stop stops all of the tree. A process that waits for its vfork to end cannot be
+// stopped while the one that it is forking is.
 func (t *Tree) Stop(c *xexec.Cmd) {
 	t.Helper()
 	var states []string
-	for end := time.Now().Add(testkit.Stuck / 4); ; time.Sleep(time.Millisecond) {
-		if err := c.Signal(syscall.SIGSTOP); err != nil {
+	for end := time.Now().Add(testkit.Stuck / 4); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if err := errors.Join(c.Signal(syscall.SIGCONT), c.Signal(syscall.SIGSTOP)); err != nil {
 			t.Fatal(err)
 		}
-		states = nil
-		for _, pid := range testkit.Marked(t.Mark) {
-			if state := testkit.ProcessState(pid); state != "T" {
-				states = append(states, fmt.Sprintf("%d in state %s", pid, state))
+		for range 20 {
+			states = nil
+			for _, pid := range testkit.Marked(t.Mark) {
+				if state := testkit.ProcessState(pid); state != "T" {
+					states = append(states, fmt.Sprintf("%d in state %s", pid, state))
+				}
 			}
-		}
-		if states == nil {
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatalf("not stopped: %v", states)
+			if states == nil {
+				return
+			}
+			time.Sleep(time.Millisecond)
 		}
 	}
+	t.Fatalf("not stopped: %v", states)
 }
 
 // Gone fails if something of the tree is alive.
