@@ -84,6 +84,7 @@
 //     ([golang/go#22315]).
 //  6. WaitDelay bounds Wait also when a Stdin reader never returns ([golang/go#7990]).
 //  7. The default Cancel does not claim to have killed a command that had exited.
+//  8. One pair of descriptors of the null device is opened once and shared.
 //
 // # Linux, macOS and the BSDs
 //
