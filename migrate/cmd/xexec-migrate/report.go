@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"example.com/xexec/migrate/internal/swap"
-	"example.com/xexec/migrate/internal/udiff"
+	"github.com/rogpeppe/go-internal/diff"
 )
 
 // A report is what -json prints.
@@ -122,6 +122,8 @@ func (m remark) String() string {
 	return m.Posn + ": " + m.Message
 }
 
-func diffOf(wd string, f *swap.File) string {
-	return udiff.Diff(filepath.ToSlash(relative(wd, f.Path)), string(f.Old), string(f.New))
+// diffOf returns the change of a file as a diff that "patch -p0" takes.
+func diffOf(wd string, f *swap.File) []byte {
+	name := filepath.ToSlash(relative(wd, f.Path))
+	return diff.Diff(name+".orig", f.Old, name, f.New)
 }

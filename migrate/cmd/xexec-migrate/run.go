@@ -143,7 +143,7 @@ func migrateModule(o options, offers []*analysis.Analyzer, patterns []string, st
 		}
 	case o.diff:
 		for _, f := range files {
-			if _, err := io.WriteString(stdout, diffOf(wd, f)); err != nil {
+			if _, err := stdout.Write(diffOf(wd, f)); err != nil {
 				return 0, err
 			}
 		}
