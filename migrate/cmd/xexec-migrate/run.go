@@ -188,6 +188,10 @@ func write(files []*swap.File) (err error) {
 		}
 	}()
 	for _, f := range files {
+		if len(f.New) == 0 { // a go.sum that has become empty
+			temps = append(temps, "")
+			continue
+		}
 		t, err := writeBeside(f)
 		if err != nil {
 			return fmt.Errorf("writing %s: %w", f.Path, err)
@@ -195,6 +199,12 @@ func write(files []*swap.File) (err error) {
 		temps = append(temps, t)
 	}
 	for i, f := range files {
+		if temps[i] == "" {
+			if err := os.Remove(f.Path); err != nil {
+				return err
+			}
+			continue
+		}
 		if err := os.Rename(temps[i], f.Path); err != nil {
 			return err
 		}

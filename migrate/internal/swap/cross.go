@@ -1,6 +1,7 @@
 package swap
 
 import (
+	"bytes"
 	"go/ast"
 	"go/token"
 	"go/types"
@@ -164,6 +165,13 @@ func primary(e ast.Expr) bool {
 	return false
 }
 
+// newline returns a line break, and the indentation of the line that n is on.
+func (x *crosser) newline(n ast.Node) string {
+	start, _, _ := lineOf(x.draft.text, x.off(n.Pos()), x.off(n.Pos()))
+	line := x.draft.text[start:]
+	return "\n" + string(line[:len(line)-len(bytes.TrimLeft(line, " \t"))])
+}
+
 func (x *crosser) off(p token.Pos) int { return x.world.fset.Position(p).Offset }
 func (x *crosser) textOf(n ast.Node) string {
 	return string(x.draft.text[x.off(n.Pos()):x.off(n.End())])
@@ -246,8 +254,12 @@ func (x *crosser) fresh(names ...string) string {
 
 // stdName returns a new name for the os/exec side of the variable name.
 func (x *crosser) stdName(name string) string {
+	return x.fresh(stdOf(name))
+}
+
+func stdOf(name string) string {
 	r, n := utf8.DecodeRuneInString(name)
-	return x.fresh("std" + string(unicode.ToUpper(r)) + name[n:])
+	return "std" + string(unicode.ToUpper(r)) + name[n:]
 }
 
 func (x *crosser) convertText(c *change, text string, how conversion, pos token.Pos) string {

@@ -98,9 +98,15 @@ func (m *module) scan() error {
 
 // parseHeader reads imports and build constraint. A file that does not parse has
 // neither; the type check reports it.
-func parseHeader(p string) *srcFile {
+func parseHeader(p string) *srcFile { return parseSource(p, nil) }
+
+func parseSource(p string, src []byte) *srcFile {
 	sf := &srcFile{path: p, dir: filepath.Dir(p), imports: make(map[string]bool)}
-	f, err := parser.ParseFile(token.NewFileSet(), p, nil, parser.ImportsOnly|parser.ParseComments)
+	var text any // nil: the file's own
+	if src != nil {
+		text = src
+	}
+	f, err := parser.ParseFile(token.NewFileSet(), p, text, parser.ImportsOnly|parser.ParseComments)
 	if f == nil || err != nil {
 		return sf
 	}

@@ -165,7 +165,9 @@ func (p *Plan) origin(pos token.Position) token.Position {
 	}
 }
 
-// finish formats what has changed and checks it once more as it will be written.
+// finish checks what has changed once more as it will be written. A file that was
+// formatted as gofmt does stays so, in the others no line changes but those that
+// have to.
 func (p *Plan) finish() error {
 	p.Files = nil
 	formatted := make(map[string][]byte)
@@ -173,9 +175,15 @@ func (p *Plan) finish() error {
 		if bytes.Equal(d.text, d.original) {
 			continue
 		}
-		text, err := format.Source(d.text)
-		if err != nil {
-			return fmt.Errorf("formatting %s after the move: %w", name, err)
+		text := d.text
+		if d.formatted() {
+			var err error
+			if text, err = format.Source(d.text); err != nil {
+				return fmt.Errorf("formatting %s after the move: %w", name, err)
+			}
+		}
+		if bytes.Equal(text, d.original) {
+			continue
 		}
 		formatted[name] = text
 		p.Files = append(p.Files, &File{Path: name, Old: d.original, New: text})

@@ -26,7 +26,7 @@ func (s *solver) rewrite(files []*srcFile) map[string][]Reason {
 		mixed[f.path] = f.imports[Std] && f.imports[Xexec]
 	}
 	if s.options.Reverse {
-		s.rounds(func(c *checked, i int) []change { return strip(c, c.syntax[i]) })
+		s.rounds(func(c *checked, i int) []change { return strip(c, c.syntax[i], s.drafts[c.files[i]]) })
 		s.swapImports(files)
 		return s.failures(s.checkAll())
 	}
@@ -120,7 +120,7 @@ func (s *solver) change(c *checked, name string, found []change) bool {
 		edits = append(edits, ch.edits...)
 		maps.Copy(add, ch.imports)
 	}
-	d.apply(append(edits, addImports(c.world.fset, f, d.text, add)...))
+	d.apply(append(edits, addImports(c.world.fset, f, d.text, add, d.formatted())...))
 	return true
 }
 
@@ -134,7 +134,7 @@ func (s *solver) swapImports(files []*srcFile) {
 		}
 		fset := token.NewFileSet()
 		if file := parseImports(fset, f.path, d.text); file != nil {
-			d.apply(swapImport(fset, file, d.text, s.from(), s.to()))
+			d.apply(swapImport(fset, file, d.text, s.from(), s.to(), d.formatted()))
 		}
 	}
 }

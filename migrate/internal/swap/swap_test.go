@@ -68,6 +68,34 @@ func testMove(t *testing.T, file string) {
 	for _, f := range again.Files {
 		t.Errorf("a second move changes %s:\n%s", f.Path, f.New)
 	}
+	if !reverse {
+		testBack(t, archive, plan, dir)
+	}
+}
+
+// testBack moves back, and compares with what there was. "one way: files" in the
+// comment names the files that do not come out the same.
+func testBack(t *testing.T, archive *txtar.Archive, plan *Plan, dir string) {
+	t.Helper()
+	back, err := Make(Options{Dir: dir, Patterns: []string{"./..."}, Reverse: true})
+	if err != nil {
+		t.Fatal("back:", err)
+	}
+	apply0(t, back)
+	oneWay := field(archive, "one way: ")
+	for _, f := range plan.Files {
+		rel, err := filepath.Rel(dir, f.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now, err := os.ReadFile(f.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if same := bytes.Equal(now, f.Old); same == slices.Contains(oneWay, filepath.ToSlash(rel)) {
+			t.Errorf("moved back, %s is (as before: %v)\n%s\n%s", rel, same, now, reportOf(back))
+		}
+	}
 }
 
 // extract writes the module, which finds xexec where these tests are.
@@ -104,12 +132,20 @@ func root(t *testing.T) string {
 }
 
 func patterns(archive *txtar.Archive) []string {
+	if p := field(archive, "packages: "); p != nil {
+		return p
+	}
+	return []string{"./..."}
+}
+
+// field returns the words of a line of the comment.
+func field(archive *txtar.Archive, prefix string) []string {
 	for line := range strings.Lines(string(archive.Comment)) {
-		if p, ok := strings.CutPrefix(line, "packages: "); ok {
+		if p, ok := strings.CutPrefix(line, prefix); ok {
 			return strings.Fields(p)
 		}
 	}
-	return []string{"./..."}
+	return nil
 }
 
 func reportOf(p *Plan) string {
