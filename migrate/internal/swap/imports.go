@@ -47,7 +47,8 @@ func swapImport(fset *token.FileSet, f *ast.File, src []byte, from, to string, f
 	// The way back has to lead to the same file. It does not if the file keeps
 	// its imports in an order of its own.
 	for _, edits := range [][]edit{moved, inPlace} {
-		if back := swapBack(applied(src, edits, formatted), formatted); bytes.Equal(back, src) {
+		there := applied(src, edits, formatted)
+		if back := swapBack(there, isFormatted(there)); bytes.Equal(back, src) {
 			return edits
 		}
 	}
