@@ -25,7 +25,7 @@ const plain = `package m
 
 import "os/exec"
 
-func Kill(cmd *exec.Cmd) {
+func kill(cmd *exec.Cmd) {
 	cmd.Process.Kill()
 }
 `

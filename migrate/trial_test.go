@@ -46,7 +46,7 @@ func TestTrials(t *testing.T) {
 			dir := copyTree(t, from)
 			goTest(t, dir, "before")
 
-			out := migrate(t, dir, 0, "-fix", "-replace", root(t), "./...")
+			out := migrate(t, dir, 0, "-fix", "-exported", "-replace", root(t), "./...")
 			if strings.Contains(out, "stays on") || !strings.Contains(out, "moved to xexec") {
 				t.Errorf("-fix said:\n%s", out)
 			}
@@ -56,7 +56,7 @@ func TestTrials(t *testing.T) {
 			goTest(t, dir, "after -fix")
 
 			same := hash(t, dir)
-			migrate(t, dir, 0, "-fix", "-replace", root(t), "./...")
+			migrate(t, dir, 0, "-fix", "-exported", "-replace", root(t), "./...")
 			if hash(t, dir) != same {
 				t.Error("a second -fix changes something")
 			}
@@ -68,13 +68,13 @@ func TestTrials(t *testing.T) {
 			}
 			goTest(t, back, "after -reverse")
 
-			migrate(t, dir, 0, "-fix", "-offer=all", "./...")
+			migrate(t, dir, 0, "-fix", "-exported", "-offer=all", "./...")
 			if hash(t, dir) == same {
 				return
 			}
 			goTest(t, dir, "with all offers")
 			same = hash(t, dir)
-			migrate(t, dir, 0, "-fix", "-offer=all", "./...")
+			migrate(t, dir, 0, "-fix", "-exported", "-offer=all", "./...")
 			if hash(t, dir) != same {
 				t.Error("a second -fix -offer=all changes something")
 			}

@@ -26,8 +26,8 @@ const (
 )
 
 type options struct {
-	fix, diff, json, reverse      bool
-	offer, replace, require, tags string
+	fix, diff, json, reverse, exported bool
+	offer, replace, require, tags      string
 }
 
 func run(args []string, stdout, stderr io.Writer) int {
@@ -45,6 +45,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	fs.BoolVar(&o.diff, "diff", false, "print what -fix would do as a unified diff")
 	fs.BoolVar(&o.json, "json", false, "print the report as JSON")
 	fs.BoolVar(&o.reverse, "reverse", false, "move back from xexec to os/exec")
+	fs.BoolVar(&o.exported, "exported", false, "also move what packages that other modules can import export")
 	fs.StringVar(&o.offer, "offer", "", "analyzers, by comma-separated `names`, \"all\" or \"none\"")
 	fs.StringVar(&o.replace, "replace", "", "let go.mod find xexec in `dir`")
 	fs.StringVar(&o.require, "require", "", "the `version` of xexec to require in go.mod")
@@ -111,7 +112,7 @@ func migrateModule(o options, offers []*analysis.Analyzer, patterns []string, st
 	if o.tags != "" {
 		tags = strings.FieldsFunc(o.tags, func(r rune) bool { return r == ',' || r == ' ' })
 	}
-	plan, err := swap.Make(swap.Options{Dir: wd, Patterns: patterns, Tags: tags, Reverse: o.reverse})
+	plan, err := swap.Make(swap.Options{Dir: wd, Patterns: patterns, Tags: tags, Reverse: o.reverse, Exported: o.exported})
 	if err != nil {
 		return 0, err
 	}

@@ -21,6 +21,7 @@ type crosser struct {
 	draft   *draft
 	mixed   bool                    // imports both packages since before: only mend, infer nothing
 	opaque  func(types.Object) bool // hands values to code that asserts os/exec's type
+	kept    map[ast.Expr]bool       // values of exported variables, which keep os/exec's type
 	changes []change
 
 	conflicts []token.Position // what only some configurations want converted
@@ -38,7 +39,7 @@ func (x *crosser) site(s site) {
 		return
 	}
 	if s.target == nil {
-		if !x.mixed && ptrCmdOf(from) == Std {
+		if !x.mixed && !x.kept[s.expr] && ptrCmdOf(from) == Std {
 			n := len(x.changes)
 			x.convert(s.expr, ptrFrom, from, nil)
 			for i := range x.changes[n:] {
@@ -85,8 +86,15 @@ func (x *crosser) equal(a, b ast.Expr) {
 // method makes a method of an os/exec command in migrated code xexec's: it may
 // be a command that xexec started.
 func (x *crosser) method(n *ast.SelectorExpr) {
-	if !x.mixed && ptrCmdOf(x.typeOf(n.X)) == Std {
+	switch t := x.typeOf(n.X); {
+	case x.mixed:
+	case ptrCmdOf(t) == Std:
 		x.convert(n.X, ptrFrom, nil, nil)
+	case cmdOf(t) == Std && x.info.Types[n.X].Addressable():
+		c := change{}
+		at := x.off(n.X.Pos())
+		c.edits = []edit{{at, at, x.qualify(&c, Xexec, n.Pos()) + "FromStd(&"}, {x.off(n.X.End()), x.off(n.X.End()), ")"}}
+		x.changes = append(x.changes, c)
 	}
 }
 
@@ -219,6 +227,52 @@ func (x *crosser) qualify(c *change, path string, pos token.Pos) string {
 	}
 	c.imports[path] = name
 	return name + "."
+}
+
+// renameImport returns the change that gives xexec's import another name than one
+// that speaks of os/exec.
+func (x *crosser) renameImport() []change {
+	for _, spec := range x.file.Imports {
+		if x.mixed || spec.Name == nil || specPath(spec) != Xexec || !speaksOfStd[spec.Name.Name] {
+			continue
+		}
+		c := change{decl: true}
+		name := x.fresh("exec", "xexec")
+		obj := x.info.Defs[spec.Name]
+		ast.Inspect(x.file, func(n ast.Node) bool {
+			if id, ok := n.(*ast.Ident); ok && obj != nil && (x.info.Uses[id] == obj || id == spec.Name) {
+				c.edits = append(c.edits, edit{x.off(id.Pos()), x.off(id.End()), name})
+			}
+			return true
+		})
+		if len(c.edits) > 0 {
+			return []change{c}
+		}
+	}
+	return nil
+}
+
+var speaksOfStd = map[string]bool{"osexec": true, "os_exec": true, "osExec": true, "stdexec": true, "stdExec": true, "goexec": true}
+
+// tidyImports returns the change that takes xexec's import back where all that the
+// file has is pinned.
+func (x *crosser) tidyImports() []change {
+	for _, spec := range x.file.Imports {
+		obj := x.info.Implicits[spec]
+		if spec.Name != nil {
+			obj = x.info.Defs[spec.Name]
+		}
+		if specPath(spec) != Xexec || obj == nil || obj.Name() == "_" || obj.Name() == "." {
+			continue
+		}
+		for _, used := range x.info.Uses {
+			if used == obj {
+				return nil
+			}
+		}
+		return mergeImports(x.checked, x.file, x.draft)
+	}
+	return nil
 }
 
 // fresh returns the first of names that nothing in the file or at package level

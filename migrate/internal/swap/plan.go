@@ -19,6 +19,7 @@ type Options struct {
 	Patterns []string // packages, as for the go command
 	Tags     []string // build tags in force in every configuration
 	Reverse  bool     // from xexec to os/exec
+	Exported bool     // also what packages that others can import export
 }
 
 // A Plan is a move that has been worked out in memory.

@@ -12,8 +12,18 @@ import (
 
 // solve finds the largest set of units that can move.
 func (p *Plan) solve(files, unbuilt []*srcFile, selected map[string]bool) error {
-	s := &solver{Plan: p, units: newUnits(), reasons: make(map[string][]Reason), notes: make(map[string][]Reason), pinned: make(map[token.Position]bool), survey: make(map[*world]*others), names: make(map[string]string)}
+	s := &solver{Plan: p, units: newUnits(), reasons: make(map[string][]Reason), notes: make(map[string][]Reason), pinned: make(map[token.Position]bool), survey: make(map[*world]*others), names: make(map[string]string), symbols: make(map[string][]symbol), starts: make(map[string]token.Position), links: make(map[link]bool), border: make(map[token.Position]bool)}
+	isMain := make(map[string]bool)
+	for _, w := range p.worlds {
+		for _, t := range w.targets {
+			if _, ok := s.names[t.unit]; !ok || t.ForTest == "" {
+				s.names[t.unit] = strings.TrimSuffix(t.PkgPath, "_test")
+			}
+			isMain[t.unit] = isMain[t.unit] || t.Name == "main"
+		}
+	}
 	s.baseline(files, unbuilt)
+	s.guardStarts(isMain)
 
 	wanted := make(map[string]bool) // sets with something to do
 	for _, f := range files {
@@ -28,9 +38,6 @@ func (p *Plan) solve(files, unbuilt []*srcFile, selected map[string]bool) error 
 	for _, w := range p.worlds {
 		for _, t := range w.targets {
 			all[t.unit] = true
-			if _, ok := s.names[t.unit]; !ok || t.ForTest == "" {
-				s.names[t.unit] = strings.TrimSuffix(t.PkgPath, "_test")
-			}
 			if !t.local && wanted[s.units.find(t.unit)] {
 				s.block(t.unit, Reason{Msg: t.PkgPath + " is not part of the module"})
 			}
@@ -49,6 +56,7 @@ func (p *Plan) solve(files, unbuilt []*srcFile, selected map[string]bool) error 
 		}
 	}
 	for {
+		s.tieStarts()
 		p.moving = make(map[string]bool)
 		blocked := make(map[string]bool)
 		for unit := range s.reasons {
@@ -101,6 +109,10 @@ type solver struct {
 	survey  map[*world]*others
 	before  map[*target]*checked
 	names   map[string]string // import paths of units
+	symbols map[string][]symbol
+	starts  map[string]token.Position // of commands that others may get, by unit
+	links   map[link]bool
+	border  map[token.Position]bool // what is exported, and so pinned
 }
 
 func (s *solver) block(unit string, reasons ...Reason) {
@@ -171,7 +183,9 @@ func (s *solver) baseline(files, unbuilt []*srcFile) {
 				}
 			}
 		}
-		s.units.exchange(cs, o)
+		s.findBorder(cs)
+		s.findStarts(cs)
+		s.exchange(cs, o)
 		for _, c := range cs {
 			if s.broken[c.target] {
 				continue
@@ -253,11 +267,18 @@ func (s *solver) report(files []*srcFile, all, chosen map[string]bool) {
 		if !slices.ContainsFunc(files, func(f *srcFile) bool { return f.dir == unit }) {
 			continue // of another module
 		}
-		if !chosen[root] || !s.hasWork(unit, files) && !changes && len(s.reasons[unit]) == 0 {
-			continue
+		if !chosen[root] || !changes && len(s.reasons[unit]) == 0 && (s.moving[unit] || !s.hasWork(unit, files)) {
+			continue // not concerned, or all that it has is exported
 		}
 		pkg := &Package{Path: s.module.importPath(unit), Dir: unit, Moves: s.moving[unit]}
 		pkg.Notes = s.notes[unit]
+		for _, sym := range s.symbols[unit] {
+			r := Reason{sym.pos, sym.name + " is exported and has os/exec's Cmd in its type"}
+			if pkg.Moves {
+				r.Msg = sym.name + " is exported and keeps os/exec's Cmd in its type (-exported moves it)"
+			}
+			pkg.Notes = append(pkg.Notes, r)
+		}
 		if !pkg.Moves {
 			pkg.Reasons = s.reasons[unit]
 			if len(pkg.Reasons) == 0 {

@@ -176,7 +176,7 @@ func (x *crosser) adaptLiteral(c *change, lit *ast.FuncLit, from *types.Signatur
 		}
 	}
 	try := &change{}
-	if x.adaptResults(try, lit.Type, wanted) && x.adaptParams(try, lit.Type, lit.Body, wanted) && len(try.edits) > 0 {
+	if x.adaptResults(try, lit.Type, wanted, nil) && x.adaptParams(try, lit.Type, lit.Body, wanted, nil) && len(try.edits) > 0 {
 		c.edits, c.imports = try.edits, try.imports
 		c.decl = true // what is in the body comes afterwards
 		return true
@@ -186,15 +186,20 @@ func (x *crosser) adaptLiteral(c *change, lit *ast.FuncLit, from *types.Signatur
 
 // adaptResults changes the results of a function that are pointers to xexec's Cmd
 // to os/exec's. What its body returns is converted afterwards, as anything is.
-func (x *crosser) adaptResults(c *change, typ *ast.FuncType, wanted func(types.Type) bool) bool {
+// other, if any, is called for types of another form.
+func (x *crosser) adaptResults(c *change, typ *ast.FuncType, wanted func(types.Type) bool, other func(ast.Expr)) bool {
 	if typ.Results == nil {
 		return true
 	}
 	for _, f := range typ.Results.List {
+		star, ok := ast.Unparen(f.Type).(*ast.StarExpr)
+		if other != nil && (!ok || !wanted(x.typeOf(f.Type))) {
+			other(f.Type)
+			continue
+		}
 		if !wanted(x.typeOf(f.Type)) {
 			continue
 		}
-		star, ok := ast.Unparen(f.Type).(*ast.StarExpr)
 		if !ok {
 			return false // an alias
 		}
@@ -205,19 +210,24 @@ func (x *crosser) adaptResults(c *change, typ *ast.FuncType, wanted func(types.T
 
 // adaptParams changes the parameters of a function that are pointers to xexec's
 // Cmd to os/exec's, and declares the names they had in its body. It reports
-// false if a parameter that has to change is of another form.
-func (x *crosser) adaptParams(c *change, typ *ast.FuncType, body *ast.BlockStmt, wanted func(types.Type) bool) bool {
+// false if a parameter that has to change is of another form and there is no other
+// to call for it.
+func (x *crosser) adaptParams(c *change, typ *ast.FuncType, body *ast.BlockStmt, wanted func(types.Type) bool, other func(ast.Expr)) bool {
 	var decls strings.Builder
 	oneLine := body != nil && !bytes.Contains(x.draft.text[x.off(body.Lbrace):x.off(body.Rbrace)], []byte("\n"))
 	for _, f := range typ.Params.List {
 		t := x.typeOf(f.Type)
+		star, ok := ast.Unparen(f.Type).(*ast.StarExpr)
+		if other != nil && (!ok || !wanted(t)) {
+			other(f.Type)
+			continue
+		}
 		if !wanted(t) {
 			if mentionsCmd(t) {
 				return false
 			}
 			continue
 		}
-		star, ok := ast.Unparen(f.Type).(*ast.StarExpr)
 		if !ok {
 			return false // an alias
 		}
