@@ -32,7 +32,8 @@ type srcFile struct {
 	dir        string
 	imports    map[string]bool
 	constraint constraint.Expr // from its //go:build line, or nil
-	ignored    bool            // needs the tag "ignore": a program of its own
+	ignored    bool            // left alone
+	why        string          // it is left alone
 }
 
 // findModule reads the module that dir belongs to.
@@ -88,10 +89,14 @@ func (m *module) scan() error {
 			}
 			return nil
 		}
-		if !d.Type().IsRegular() || !strings.HasSuffix(name, ".go") || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") {
+		if !d.Type().IsRegular() || !strings.HasSuffix(name, ".go") {
 			return nil
 		}
-		m.files = append(m.files, parseHeader(p))
+		f := parseHeader(p)
+		if strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") {
+			f.ignored, f.why = true, "the go command takes no file of such a name"
+		}
+		m.files = append(m.files, f)
 		return nil
 	})
 }
@@ -125,7 +130,9 @@ func parseSource(p string, src []byte) *srcFile {
 			}
 		}
 	}
-	sf.ignored = needsIgnore(sf.constraint)
+	if needsIgnore(sf.constraint) {
+		sf.ignored, sf.why = true, "a program of its own (build tag ignore)"
+	}
 	return sf
 }
 
@@ -144,6 +151,21 @@ func (m *module) importPath(dir string) string {
 		return m.path
 	}
 	return path.Join(m.path, filepath.ToSlash(rel))
+}
+
+// dependency returns the path of the required module that a package is in, or the
+// package's if there is none.
+func (m *module) dependency(path string) string {
+	best := ""
+	for _, r := range m.mod.Require {
+		if p := r.Mod.Path; (path == p || strings.HasPrefix(path, p+"/")) && len(p) > len(best) {
+			best = p
+		}
+	}
+	if best == "" {
+		return path
+	}
+	return best
 }
 
 // relevant returns the directories that the move can concern: those with a file

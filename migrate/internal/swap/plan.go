@@ -44,6 +44,7 @@ type Package struct {
 	Dir     string
 	Moves   bool
 	Reasons []Reason // why not
+	Missing string   // a package that it needs and that cannot be loaded
 	Notes   []Reason // what to look at
 }
 

@@ -48,10 +48,9 @@ func (s *solver) rewrite(files []*srcFile) map[string][]Reason {
 		return append(changes, x.renameImport()...)
 	})
 	failed := s.failures(cs)
-	for _, more := range []map[string][]Reason{conflicts, s.openBorders(cs)} {
-		for unit, reasons := range more {
-			failed[unit] = append(failed[unit], reasons...)
-		}
+	maps.Copy(failed, conflicts)
+	for unit, reasons := range s.openBorders(cs) {
+		failed[unit] = append(failed[unit], reasons...)
 	}
 	for _, c := range cs {
 		if b := s.before[c.target]; s.moving[c.unit] && !s.broken[c.target] {

@@ -12,7 +12,12 @@ import (
 
 // solve finds the largest set of units that can move.
 func (p *Plan) solve(files, unbuilt []*srcFile, selected map[string]bool) error {
-	s := &solver{Plan: p, units: newUnits(), reasons: make(map[string][]Reason), notes: make(map[string][]Reason), pinned: make(map[token.Position]bool), survey: make(map[*world]*others), names: make(map[string]string), symbols: make(map[string][]symbol), starts: make(map[string]token.Position), links: make(map[link]bool), border: make(map[token.Position]bool)}
+	s := &solver{
+		Plan: p, units: newUnits(), names: make(map[string]string),
+		reasons: make(map[string][]Reason), notes: make(map[string][]Reason), missing: make(map[string]string),
+		pinned: make(map[token.Position]bool), border: make(map[token.Position]bool), survey: make(map[*world]*others),
+		symbols: make(map[string][]symbol), starts: make(map[string]token.Position), links: make(map[link]bool),
+	}
 	isMain := make(map[string]bool)
 	for _, w := range p.worlds {
 		for _, t := range w.targets {
@@ -111,6 +116,7 @@ type solver struct {
 	names   map[string]string // import paths of units
 	symbols map[string][]symbol
 	starts  map[string]token.Position // of commands that others may get, by unit
+	missing map[string]string         // packages that cannot be loaded, by unit
 	links   map[link]bool
 	border  map[token.Position]bool // what is exported, and so pinned
 }
@@ -180,6 +186,10 @@ func (s *solver) baseline(files, unbuilt []*srcFile) {
 				}
 				if _, ok := failure[c.unit][w]; !ok && len(c.errs) > 0 {
 					failure[c.unit][w] = s.place(c.errs[0], "")
+					if c.missing != "" {
+						s.missing[c.unit] = c.missing
+						failure[c.unit][w] = Reason{importPos(c), c.missing + " cannot be loaded: " + c.why}
+					}
 				}
 			}
 		}
@@ -214,7 +224,7 @@ func (s *solver) baseline(files, unbuilt []*srcFile) {
 		switch imports := f.imports[s.from()]; {
 		case f.ignored:
 			if imports {
-				r.Msg = "left alone: a program of its own (build tag ignore)"
+				r.Msg = "left alone: " + f.why
 				s.note(f.dir, r)
 			}
 		case good[f.path]:
@@ -223,13 +233,19 @@ func (s *solver) baseline(files, unbuilt []*srcFile) {
 			s.unchecked(f, r, imports)
 		case known[f.path] || imports:
 			r.Msg = "not checked: no build configuration of this file compiles as it is"
-			s.unchecked(f, r, imports)
+			said := false // by the error that keeps the package where it is
 			for _, w := range s.worlds {
 				if fr, ok := failure[f.dir][w]; ok && imports {
-					fr.Msg = "does not compile for " + w.config.String() + " as it is: " + fr.Msg
+					if s.missing[f.dir] == "" {
+						fr.Msg = "does not compile for " + w.config.String() + " as it is: " + fr.Msg
+					}
 					s.block(f.dir, fr)
+					said = true
 					break
 				}
+			}
+			if !said && len(failure[f.dir]) == 0 {
+				s.unchecked(f, r, imports)
 			}
 		}
 	}
@@ -250,6 +266,18 @@ func (s *solver) unchecked(f *srcFile, r Reason, changes bool) {
 	} else {
 		s.note(f.dir, r)
 	}
+}
+
+// importPos returns where a package imports what cannot be loaded.
+func importPos(c *checked) token.Position {
+	for _, f := range c.syntax {
+		for _, spec := range f.Imports {
+			if specPath(spec) == c.imports {
+				return c.world.fset.Position(spec.Pos())
+			}
+		}
+	}
+	return token.Position{}
 }
 
 func (s *solver) name(unit string) string {
@@ -281,6 +309,7 @@ func (s *solver) report(files []*srcFile, all, chosen map[string]bool) {
 		}
 		if !pkg.Moves {
 			pkg.Reasons = s.reasons[unit]
+			pkg.Missing = s.missing[unit]
 			if len(pkg.Reasons) == 0 {
 				for _, other := range slices.Sorted(maps.Keys(s.reasons)) {
 					if s.units.find(other) == root {

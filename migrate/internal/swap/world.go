@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	"go/token"
 	"go/types"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -33,6 +34,9 @@ type target struct {
 	cgo   bool
 
 	loadErrs []types.Error // packages it needs and that cannot be loaded
+	missing  string        // the module of the first of them, or its path
+	imports  string        // its path
+	why      string        // what the go command says of it
 }
 
 const loadMode = packages.NeedName | packages.NeedFiles | packages.NeedCompiledGoFiles | packages.NeedImports |
@@ -92,6 +96,15 @@ func load(m *module, c config, dirs map[string]bool) (*world, error) {
 		for _, e := range p.Errors {
 			if e.Kind == packages.ListError && e.Pos != "" && e.Pos != "-" { // an import, not a linker's wish
 				t.loadErrs = append(t.loadErrs, types.Error{Fset: w.fset, Msg: e.Error()})
+			}
+		}
+		for _, path := range slices.Sorted(maps.Keys(p.Imports)) {
+			if q := p.Imports[path]; t.missing == "" && len(q.Errors) > 0 && len(q.GoFiles) == 0 && path != "C" {
+				t.missing = m.dependency(path)
+				t.imports = path
+				t.why, _, _ = strings.Cut(q.Errors[0].Msg, "\n")
+				t.why, _, _ = strings.Cut(t.why, "; to add")
+				t.why, _, _ = strings.Cut(t.why, " (imported by ")
 			}
 		}
 		isTarget[p] = true
