@@ -137,6 +137,16 @@ func copyTree(t *testing.T, from string) string {
 	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
 		t.Fatal(err)
 	}
+	// A module cache is read-only.
+	err := filepath.WalkDir(to, func(p string, d fs.DirEntry, err error) error {
+		if err == nil {
+			err = os.Chmod(p, 0o755)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	return to
 }
 

@@ -24,6 +24,31 @@ type module struct {
 	mod   *modfile.File
 	gomod []byte
 	files []*srcFile
+	spare string // a copy of go.mod that the go command may update, or ""
+}
+
+// makeSpare copies go.mod and go.sum to where the go command may bring them up to
+// date: right after a move they can lack what "go mod tidy" would add.
+func (m *module) makeSpare() error {
+	dir, err := os.MkdirTemp("", "xexec-migrate")
+	if err != nil {
+		return err
+	}
+	m.spare = filepath.Join(dir, "go.mod")
+	sums, err := os.ReadFile(filepath.Join(m.dir, "go.sum"))
+	if err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "go.sum"), sums, 0o644); err != nil {
+		return err
+	}
+	return os.WriteFile(m.spare, m.gomod, 0o644)
+}
+
+func (m *module) dropSpare() {
+	if m.spare != "" {
+		os.RemoveAll(filepath.Dir(m.spare))
+	}
 }
 
 // A srcFile is a Go file of the module, of any build configuration.

@@ -76,6 +76,7 @@ func Make(o Options) (*Plan, error) {
 	if m.path == Xexec {
 		return nil, fmt.Errorf("module %s is what code is moved to", Xexec)
 	}
+	defer m.dropSpare()
 	wd, err := filepath.Abs(o.Dir)
 	if err == nil {
 		wd, err = filepath.EvalSymlinks(wd)

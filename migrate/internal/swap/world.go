@@ -67,7 +67,17 @@ func load(m *module, c config, dirs map[string]bool) (*world, error) {
 	if len(c.tags) > 0 {
 		cfg.BuildFlags = []string{"-tags=" + strings.Join(c.tags, ",")}
 	}
+	if m.spare != "" {
+		cfg.BuildFlags = append(cfg.BuildFlags, "-mod=mod", "-modfile="+m.spare)
+		cfg.Env = append(cfg.Env, "GOWORK=off")
+	}
 	roots, err := packages.Load(cfg, patterns...)
+	if err != nil && m.spare == "" && strings.Contains(err.Error(), "updates to go.mod needed") {
+		if err := m.makeSpare(); err != nil {
+			return nil, err
+		}
+		return load(m, c, dirs)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("loading %s for %s: %w", m.path, c, err)
 	}
