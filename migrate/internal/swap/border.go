@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/token"
 	"go/types"
+	"slices"
 	"strings"
 )
 
@@ -242,6 +243,28 @@ func methodKey(fn *types.Func) string {
 		b.WriteByte(')')
 	}
 	return b.String()
+}
+
+// findBoxes keeps packages where they are that look for a command in an interface,
+// which an importer may have put there, and notes where they put one into one.
+func (s *solver) findBoxes(cs []*checked) {
+	if s.options.Reverse || s.options.Exported || !slices.ContainsFunc(cs, func(c *checked) bool { return c.isPublic() }) {
+		return
+	}
+	for _, c := range cs {
+		if !c.local || c.ForTest != "" || c.Name == "main" || c.types == nil {
+			continue
+		}
+		at := func(n ast.Node) token.Position { return c.world.fset.Position(n.Pos()) }
+		for _, f := range c.syntax {
+			for _, a := range assertions(c.info, f) {
+				s.block(c.unit, Reason{at(a.node), "type assertion to " + typeString(a.typ) + ", which importers may have put into the interface; see -exported"})
+			}
+			boxes(c.info, f, func(e ast.Expr, t types.Type, _ types.Object) {
+				s.note(c.unit, Reason{at(e), "an interface gets a " + typeString(t) + ": importers that look for os/exec's type there will not find it"})
+			})
+		}
+	}
 }
 
 // A link is between two units that exchange the type through something that keeps

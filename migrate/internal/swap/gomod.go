@@ -165,8 +165,10 @@ func (p *Plan) replace(e *modEditor, dir string, theirs *modfile.File) ([]string
 	}
 	path := abs
 	if !filepath.IsAbs(dir) {
-		if rel, err := filepath.Rel(p.Dir, abs); err == nil {
-			path = rel
+		if real, err := filepath.EvalSymlinks(abs); err == nil { // as p.Dir is
+			if rel, err := filepath.Rel(p.Dir, real); err == nil {
+				path = rel
+			}
 		}
 	}
 	path = filepath.ToSlash(path)

@@ -195,6 +195,7 @@ func (s *solver) baseline(files, unbuilt []*srcFile) {
 		}
 		s.findBorder(cs)
 		s.findStarts(cs)
+		s.findBoxes(cs)
 		s.exchange(cs, o)
 		for _, c := range cs {
 			if s.broken[c.target] {
