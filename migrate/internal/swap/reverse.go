@@ -9,8 +9,8 @@ import (
 )
 
 // strip takes the bridges to os/exec out of a file, for the way back: Std and
-// FromStd, with the variables that were made for them, the type's name in mocks, and
-// the imports that are left over.
+// FromStd, with the variables and function literals that were made for them, the
+// type's name in mocks, and the imports that are left over.
 func strip(c *checked, f *ast.File, d *draft) []change {
 	s := &stripper{checked: c, file: f, text: d.text, taken: make(map[ast.Node]bool), uses: make(map[types.Object]int)}
 	for id, obj := range c.info.Uses {
@@ -29,6 +29,7 @@ func strip(c *checked, f *ast.File, d *draft) []change {
 			s.params(n.Type, n.Body)
 		case *ast.FuncLit:
 			s.params(n.Type, n.Body)
+			s.literal(n)
 		case *ast.BlockStmt:
 			s.list(n.List)
 		case *ast.CaseClause:
@@ -292,6 +293,99 @@ func (s *stripper) joined(first *ast.AssignStmt, next ast.Stmt) bool {
 	rhs := first.Rhs[0]
 	s.change(edit{s.off(first.Pos()), s.off(rhs.Pos()), lead}, edit{s.off(rhs.End()), s.off(next.End()), ""})
 	return true
+}
+
+// literal takes a function literal away that does nothing but convert between a
+// function and the type that is asked for, as wrap makes them.
+func (s *stripper) literal(lit *ast.FuncLit) {
+	if len(lit.Body.List) != 1 || !s.wanted(lit) {
+		return
+	}
+	var e ast.Expr
+	switch stmt := lit.Body.List[0].(type) {
+	case *ast.ExprStmt:
+		e = stmt.X
+	case *ast.ReturnStmt:
+		if len(stmt.Results) == 1 {
+			e = stmt.Results[0]
+		}
+	}
+	if e == nil {
+		return
+	}
+	var bridges []*ast.CallExpr
+	if x, call := s.across(e); call != nil {
+		e, bridges = x, append(bridges, call)
+	}
+	call, ok := ast.Unparen(e).(*ast.CallExpr)
+	if !ok {
+		return
+	}
+	fn, ok := used(s.info, call.Fun).(*types.Func)
+	if !ok || !mirrored(s.typeOf(lit), s.typeOf(call.Fun)) || fn.Pkg() == nil || fn.Pkg().Path() == Xexec {
+		return
+	}
+	var params []types.Object
+	for _, f := range lit.Type.Params.List {
+		for _, name := range f.Names {
+			params = append(params, s.info.Defs[name])
+		}
+	}
+	if len(params) != len(call.Args) {
+		return
+	}
+	for i, arg := range call.Args {
+		if x, b := s.across(arg); b != nil {
+			arg, bridges = x, append(bridges, b)
+		}
+		id, ok := arg.(*ast.Ident)
+		if !ok || s.info.Uses[id] != params[i] {
+			return
+		}
+	}
+	if len(bridges) == 0 {
+		return
+	}
+	for _, b := range bridges {
+		s.taken[b] = true
+	}
+	s.change(edit{s.off(lit.Pos()), s.off(call.Fun.Pos()), ""}, edit{s.off(call.Fun.End()), s.off(lit.End()), ""})
+}
+
+// wanted reports whether a type is asked for where e stands.
+func (s *stripper) wanted(e ast.Expr) bool {
+	asked := false
+	v := &sites{
+		info:   s.info,
+		site:   func(st site) { asked = asked || st.expr == e && st.target != nil },
+		tuple:  func(tupleSite) {},
+		equal:  func(x, y ast.Expr) {},
+		method: func(*ast.SelectorExpr) {},
+	}
+	v.walk(s.file)
+	return asked
+}
+
+// mirrored reports whether two function types are the same but for the two Cmds.
+func mirrored(a, b types.Type) bool {
+	fa, ok1 := a.Underlying().(*types.Signature)
+	fb, ok2 := b.Underlying().(*types.Signature)
+	if !ok1 || !ok2 || fa.Variadic() != fb.Variadic() {
+		return false
+	}
+	same := func(a, b *types.Tuple) bool {
+		if a.Len() != b.Len() {
+			return false
+		}
+		for i := range a.Len() {
+			ta, tb := a.At(i).Type(), b.At(i).Type()
+			if !types.Identical(ta, tb) && (ptrCmdOf(ta) == "" || ptrCmdOf(tb) == "") {
+				return false
+			}
+		}
+		return true
+	}
+	return same(fa.Params(), fb.Params()) && same(fa.Results(), fb.Results())
 }
 
 // mergeImports makes a file that imports both packages import os/exec alone, under
