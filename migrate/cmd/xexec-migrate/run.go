@@ -206,8 +206,8 @@ func requirement(o options) swap.Requirement {
 	return r
 }
 
-// write replaces files, each at once. It writes all of them beside the old ones
-// before it replaces the first.
+// write replaces files, each at once, and removes those that go. It writes all of them
+// beside the old ones before it replaces the first.
 func write(files []*swap.File) (err error) {
 	var temps []string
 	defer func() {
@@ -218,7 +218,7 @@ func write(files []*swap.File) (err error) {
 		}
 	}()
 	for _, f := range files {
-		if len(f.New) == 0 { // a go.sum that has become empty
+		if f.New == nil {
 			temps = append(temps, "")
 			continue
 		}

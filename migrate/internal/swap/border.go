@@ -494,7 +494,7 @@ func (x *crosser) retype(c *change, e ast.Expr) {
 }
 
 // openBorders returns what of the moved packages is exported with xexec's type, by
-// unit.
+// unit, other than in files that imported xexec before.
 func (s *solver) openBorders(cs []*checked) map[string][]Reason {
 	open := make(map[string][]Reason)
 	if s.options.Exported {
@@ -511,18 +511,11 @@ func (s *solver) openBorders(cs []*checked) map[string][]Reason {
 			continue
 		}
 		for _, sym := range symbols(c, Xexec, local) {
-			if unit := unitOf(sym.obj, cs); s.moving[unit] && !s.exportedBefore(unit, sym) {
+			if unit := unitOf(sym.obj, cs); s.moving[unit] && !parseHeader(sym.pos.Filename).imports[Xexec] {
 				r := Reason{s.origin(sym.pos), sym.name + " is exported, and its type cannot stay os/exec's while the package moves; see -exported"}
 				open[unit] = append(open[unit], r)
 			}
 		}
 	}
 	return open
-}
-
-// exportedBefore reports whether a file that has imported xexec since before has
-// the symbol.
-func (s *solver) exportedBefore(unit string, sym symbol) bool {
-	b := parseSource(sym.pos.Filename, nil)
-	return b.imports[Xexec]
 }

@@ -91,11 +91,12 @@ func (p *Plan) ModFiles(r Requirement) ([]*File, []string, error) {
 	if _, err := os.Stat(filepath.Join(p.Dir, "vendor", "modules.txt")); err == nil {
 		notes = append(notes, "vendor: run go mod vendor")
 	}
-	return p.modFiles(e, sums, nil, notes)
+	return p.modFiles(e, sums, nil, notes, false)
 }
 
-// modFiles returns go.mod with the edits, and go.sum with some lines more or less.
-func (p *Plan) modFiles(e *modEditor, sums, gone, notes []string) ([]*File, []string, error) {
+// modFiles returns go.mod with the edits, and go.sum with some lines more or less. One
+// that loses all its lines goes, unless it may be empty.
+func (p *Plan) modFiles(e *modEditor, sums, gone, notes []string, empty bool) ([]*File, []string, error) {
 	files := []*File{{Path: p.module.mod.Syntax.Name, Old: e.src, New: apply(e.src, e.edits)}}
 	if _, err := modfile.Parse(files[0].Path, files[0].New, nil); err != nil {
 		return nil, nil, err
@@ -106,7 +107,11 @@ func (p *Plan) modFiles(e *modEditor, sums, gone, notes []string) ([]*File, []st
 		return nil, nil, err
 	}
 	if now := editSums(string(old), sums, gone); now != string(old) {
-		files = append(files, &File{Path: name, Old: old, New: []byte(now)})
+		f := &File{Path: name, Old: old, New: []byte(now)}
+		if now == "" && !empty {
+			f.New = nil
+		}
+		files = append(files, f)
 	}
 	return files, notes, nil
 }
@@ -153,7 +158,8 @@ func readReplacement(dir string) (*modfile.File, error) {
 const (
 	forXexec     = "for xexec"
 	withoutXexec = " without xexec"
-	sumsKept     = ", sums kept" // go.sum had them before
+	sumsKept     = ", sums kept"        // go.sum had them before
+	sumEmpty     = ", go.sum was empty" // and not missing
 )
 
 // replace adds a replacement of xexec by a directory, with what the package needs
@@ -190,6 +196,9 @@ func (p *Plan) replace(e *modEditor, dir string, theirs *modfile.File) ([]string
 			continue
 		}
 		kept := ""
+		if old != nil && len(old) == 0 {
+			kept = sumEmpty
+		}
 		for line := range strings.Lines(string(data)) {
 			if isSumOf(line, r.Mod.Path, r.Mod.Version) {
 				if strings.Contains(string(old), line) {
@@ -296,7 +305,7 @@ func (p *Plan) dropRequirement(mod *modfile.File) ([]*File, []string, error) {
 	}
 	e := &modEditor{mod: mod, src: p.module.gomod}
 	var gone []string
-	tidy := true
+	tidy, empty := true, false
 	for _, r := range mod.Require {
 		if r.Mod.Path == Xexec {
 			e.drop(r.Syntax)
@@ -317,6 +326,7 @@ func (p *Plan) dropRequirement(mod *modfile.File) ([]*File, []string, error) {
 			continue
 		}
 		tidy = false
+		empty = empty || strings.HasSuffix(comment, sumEmpty)
 		if !strings.HasSuffix(comment, sumsKept) {
 			data, err := os.ReadFile(filepath.Join(p.Dir, "go.sum"))
 			if err != nil && !os.IsNotExist(err) {
@@ -339,7 +349,7 @@ func (p *Plan) dropRequirement(mod *modfile.File) ([]*File, []string, error) {
 	if tidy {
 		notes = append(notes, "go.mod: run go mod tidy, which drops what only xexec needed")
 	}
-	return p.modFiles(e, nil, gone, notes)
+	return p.modFiles(e, nil, gone, notes, empty)
 }
 
 // A modEditor edits go.mod line by line.

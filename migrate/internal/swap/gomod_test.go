@@ -1,6 +1,7 @@
 package swap
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -54,6 +55,13 @@ func TestGoMod(t *testing.T) {
 			after: "module m\n\ngo 1.26.0\n\nrequire (\n\ta.org/x v1.0.0\n\texample.com/xexec v0.0.0\n\tz.org/x v1.0.0\n)\n\nrequire (\n\tgolang.org/x/sys SYS // indirect; v0.1.0 without xexec\n)\n\n" +
 				"replace (\n\ta.org/x => ../x\n\texample.com/xexec => XEXEC\n)\n",
 		},
+		"an empty go.sum": {
+			require: Requirement{Replace: "XEXEC"},
+			before:  "module m\n\ngo 1.26.0\n",
+			after: "module m\n\ngo 1.26.0\n\nrequire example.com/xexec v0.0.0\n\nrequire golang.org/x/sys SYS // indirect; for xexec, go.sum was empty\n" +
+				"\nreplace example.com/xexec => XEXEC\n",
+			sum: "empty",
+		},
 		"new": {
 			require: Requirement{Replace: "XEXEC"},
 			before:  "module m\n\ngo 1.26.0\n",
@@ -78,7 +86,7 @@ func TestGoMod(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			files := func(mod string, imports string, reverse bool) (string, string) {
+			files := func(mod string, imports string, reverse bool) (string, []byte) {
 				t.Helper()
 				f, err := modfile.Parse("go.mod", []byte(mod), nil)
 				if err != nil {
@@ -107,19 +115,28 @@ func TestGoMod(t *testing.T) {
 						sum = f.New
 					}
 				}
-				return mod, string(sum)
+				return mod, sum
 			}
-			if test.sum != "" {
-				write("go.sum", test.sum)
+			sumBefore := []byte(test.sum)
+			switch test.sum {
+			case "":
+				sumBefore = nil
+			case "empty":
+				sumBefore = []byte{}
+			}
+			if sumBefore != nil {
+				write("go.sum", string(sumBefore))
 			}
 			mod, sum := files(test.before, Xexec, false)
 			if want := names.Replace(test.after); mod != want {
 				t.Errorf("go.mod is\n%s\nwant\n%s", mod, want)
 			}
-			if strings.Contains(sum, "goleak") || test.require.Replace != "" && strings.Count(sum, "golang.org/x/sys "+names.Replace("SYS")) != 2 {
+			if bytes.Contains(sum, []byte("goleak")) || test.require.Replace != "" && strings.Count(string(sum), "golang.org/x/sys "+names.Replace("SYS")) != 2 {
 				t.Errorf("go.sum is\n%s", sum)
 			}
-			write("go.sum", sum)
+			if sum != nil {
+				write("go.sum", string(sum))
+			}
 			mod, sum = files(mod, Std, true)
 			want := strings.Replace(test.before, "go   1.21", "go   1.26.0", 1)
 			if name == "nothing" {
@@ -128,8 +145,8 @@ func TestGoMod(t *testing.T) {
 			if strings.TrimSuffix(mod, "\n") != strings.TrimSuffix(want, "\n") {
 				t.Errorf("moved back, go.mod is\n%s\nwant\n%s", mod, want)
 			}
-			if sum != test.sum {
-				t.Errorf("moved back, go.sum is\n%s\nwant\n%s", sum, test.sum)
+			if (sum == nil) != (sumBefore == nil) || !bytes.Equal(sum, sumBefore) {
+				t.Errorf("moved back, go.sum is\n%q\nwant\n%q", sum, sumBefore)
 			}
 		})
 	}

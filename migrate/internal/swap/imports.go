@@ -163,35 +163,43 @@ func (e *importEditor) move(gd *ast.GenDecl, spec *ast.ImportSpec, text, to stri
 // import that goes away, or nil. It reports false if the order of the imports does
 // not say where.
 func (e *importEditor) place(gd *ast.GenDecl, skip *ast.ImportSpec, path, line string) (int, string, bool) {
+	const (
+		other   = iota // nothing of the kind of path
+		some           // something of its kind
+		related        // os, or below it
+		pure           // third-party imports alone
+		both           // the standard library's beside skip
+	)
 	std := !thirdParty(path)
-	var target []*ast.ImportSpec
-	rank := 0
+	var target []*ast.ImportSpec // the group to choose, without skip
+	best := other
 	for _, g := range e.groups(gd) {
 		rest := slices.DeleteFunc(slices.Clone(g), func(s *ast.ImportSpec) bool { return s == skip })
-		r := 0
+		rank, mixed := other, false
 		for _, s := range rest {
 			p := specPath(s)
 			switch {
 			case p == "C" || thirdParty(p) == std:
-				continue
+				mixed = true
 			case std && (p == "os" || strings.HasPrefix(p, "os/")):
-				r = max(r, 2)
+				rank = related
 			default:
-				r = max(r, 1)
+				rank = max(rank, some)
 			}
 		}
-		if r > 0 && len(rest) < len(g) && std {
-			r = 4 // it has both kinds, and skip
+		switch {
+		case rank == other:
+		case std && len(rest) < len(g):
+			rank = both
+		case !std && !mixed:
+			rank = pure
 		}
-		if r > 0 && !std && !slices.ContainsFunc(rest, func(s *ast.ImportSpec) bool { return !thirdParty(specPath(s)) }) {
-			r = 3 // and nothing else
-		}
-		if r > rank {
-			rank, target = r, rest
+		if rank > best {
+			best, target = rank, rest
 		}
 	}
 	switch {
-	case target != nil && rank == 4 && !e.formatted:
+	case target != nil && best == both && !e.formatted:
 		return 0, "", false
 	case target != nil && slices.IsSortedFunc(target, func(a, b *ast.ImportSpec) int { return strings.Compare(specPath(a), specPath(b)) }):
 		for _, s := range target {
@@ -202,7 +210,7 @@ func (e *importEditor) place(gd *ast.GenDecl, skip *ast.ImportSpec, path, line s
 		}
 		_, end, whole := e.lines(target[len(target)-1])
 		return end, line, whole
-	case target != nil && rank == 4:
+	case target != nil && best == both:
 		return 0, "", false
 	case target != nil:
 		start, _, whole := e.lines(target[0])

@@ -61,7 +61,7 @@ func (r Reason) String() string {
 	return r.Msg
 }
 
-// A File is a file's text before and after.
+// A File is a file's text before and after. One that goes has no New at all.
 type File struct {
 	Path     string
 	Old, New []byte
