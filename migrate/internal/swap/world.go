@@ -112,9 +112,7 @@ func load(m *module, c config, dirs map[string]bool) (*world, error) {
 			if q := p.Imports[path]; t.missing == "" && len(q.Errors) > 0 && len(q.GoFiles) == 0 && path != "C" {
 				t.missing = m.dependency(path)
 				t.imports = path
-				t.why, _, _ = strings.Cut(q.Errors[0].Msg, "\n")
-				t.why, _, _ = strings.Cut(t.why, "; to add")
-				t.why, _, _ = strings.Cut(t.why, " (imported by ")
+				t.why = brief(q.Errors[0].Msg)
 			}
 		}
 		isTarget[p] = true
@@ -126,7 +124,7 @@ func load(m *module, c config, dirs map[string]bool) (*world, error) {
 	})
 	if w.std == nil {
 		w.targets = nil
-		return w, nil
+		return w, unloaded(roots)
 	}
 	if w.ext == nil {
 		if w.ext, err = declareAPI(w.fset, w.std); err != nil {
@@ -134,6 +132,32 @@ func load(m *module, c config, dirs map[string]bool) (*world, error) {
 		}
 	}
 	return w, nil
+}
+
+// unloaded returns why xexec cannot be loaded, which is why no package was seen to use
+// os/exec, or nil if none uses it.
+func unloaded(roots []*packages.Package) (err error) {
+	packages.Visit(roots, nil, func(p *packages.Package) {
+		if p.PkgPath != Xexec || err != nil {
+			return
+		}
+		first := ""
+		packages.Visit([]*packages.Package{p}, nil, func(q *packages.Package) {
+			if first == "" && len(q.Errors) > 0 {
+				first = brief(q.Errors[0].Msg)
+			}
+		})
+		err = fmt.Errorf("%s cannot be loaded; go mod tidy may help: %s", Xexec, first)
+	})
+	return err
+}
+
+// brief returns what the go command says without its advice.
+func brief(msg string) string {
+	for _, end := range []string{"\n", "; to add", " (imported by "} {
+		msg, _, _ = strings.Cut(msg, end)
+	}
+	return msg
 }
 
 func mapValues[K comparable, V any](m map[K]V) []V {
