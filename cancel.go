@@ -33,24 +33,10 @@ func defaultCancel(c *Cmd) func() error {
 
 var cancels = oscmd.CancelsOf(defaultCancel(nil), (*Cmd)(nil).Kill, (*Cmd)(nil).Terminate)
 
-// A canceler is what the end of a context does to a command.
-type canceler struct {
-	kind oscmd.Cancel
-	call func() error // the caller's own Cancel; any other would hold the Cmd
-}
-
-func cancelerOf(c *Cmd) canceler {
-	kind := cancels.Of(c.Std())
-	if kind == oscmd.OtherCancel {
-		return canceler{kind, c.Cancel}
-	}
-	return canceler{kind: kind}
-}
-
-// watch lets the end of ctx do what with says. It calls methods of ctx, so the
+// watch lets the end of ctx do what cancel says. It calls methods of ctx, so the
 // caller holds no lock.
-func (r *run) watch(ctx context.Context, with canceler) {
-	w := cause.On(ctx, func(why *cause.Reason) { r.contextEnded(why, with) })
+func (r *run) watch(ctx context.Context, cancel oscmd.Cancel) {
+	w := cause.On(ctx, func(why *cause.Reason) { r.contextEnded(why, cancel) })
 	r.mu.Lock()
 	defer r.unlock()
 	r.ending.watches = append(r.ending.watches, w)
@@ -59,26 +45,26 @@ func (r *run) watch(ctx context.Context, with canceler) {
 // contextEnded ends the command because a context has ended. Each of its two
 // contexts does so, whatever the other did before. The time that is then left is
 // set before a Cancel of the caller's is called, which may fail or not return.
-func (r *run) contextEnded(why *cause.Reason, with canceler) {
+func (r *run) contextEnded(why *cause.Reason, cancel oscmd.Cancel) {
 	r.mu.Lock()
 	defer r.unlock()
 	if r.phase >= reaped {
 		return
 	}
 	r.armDelay(why)
-	grace := r.settings.gracePeriod > 0 && (with.kind == oscmd.NoCancel || with.kind == oscmd.DefaultCancel)
+	grace := r.settings.gracePeriod > 0 && (cancel.Kind == oscmd.NoCancel || cancel.Kind == oscmd.DefaultCancel)
 	var err error
 	switch {
-	case with.kind == oscmd.OtherCancel:
-		r.cancel(with.call, why)
+	case cancel.Kind == oscmd.OtherCancel:
+		r.cancel(cancel.Call, why)
 		return
-	case with.kind == oscmd.NoCancel && !grace:
+	case cancel.Kind == oscmd.NoCancel && !grace:
 		return
-	case with.kind != oscmd.Terminate && !grace, r.sealed():
+	case cancel.Kind != oscmd.Terminate && !grace, r.sealed():
 		err = r.end(why)
 	default:
-		if grace {
-			r.armGrace(why)
+		if grace && arm(&r.ending.grace, r.settings.gracePeriod, r.graceExpired) {
+			r.result().graceFor = why
 		}
 		if err = r.ask(why); errors.Is(err, errors.ErrUnsupported) {
 			err = r.end(why)

@@ -28,11 +28,9 @@ func (c *Cmd) Std() *exec.Cmd { return (*exec.Cmd)(c) }
 // fields point to.
 //
 // Nothing in it refers to c: Stdin, Stdout and Stderr are nil where c's were made
-// by a method (StdinPipe, Output and so on; it cannot be told which were, if os/exec
-// has started c, so set the clone's then), and where Cancel is the default one,
-// c.Terminate or c.Kill, the clone has its own. A Cancel that is a function
-// literal, or a method value of an interface, still does to c what it does: set the
-// clone's.
+// by a method (StdinPipe, Output and so on), which cannot be told if os/exec has
+// started c; and where Cancel is the default one, c.Terminate or c.Kill, the clone
+// has its own. Any other Cancel still does to c what it does: set the clone's.
 //
 // Clone may be called while others wait for c, but not while somebody sets its
 // fields, or is in Start.
@@ -52,7 +50,7 @@ func (c *Cmd) Clone() *Cmd {
 	if c.madeHere(d.Stderr) {
 		d.Stderr = nil
 	}
-	switch cancels.Of(c.Std()) {
+	switch cancels.Of(c.Std()).Kind {
 	case oscmd.DefaultCancel:
 		d.Cancel = defaultCancel(d)
 	case oscmd.KillCancel:

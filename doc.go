@@ -4,10 +4,9 @@
 //	import exec "example.com/xexec"
 //
 // Everything that compiled with os/exec compiles with it and does the same, save
-// the deviations listed below, each of which removes a failure. [Cmd] is
-// os/exec's struct under another name, its errors are os/exec's types and
-// values, and looking up, preparing and forking are left to the os/exec that the
-// program is built with.
+// the deviations listed below, each of which removes a failure. [Cmd] is os/exec's
+// struct under another name, the errors are os/exec's, and looking up, preparing and
+// forking are left to the os/exec that the program is built with.
 //
 // # Waiting
 //
@@ -28,10 +27,9 @@
 // A context given to [CommandContext], or to [Cmd.RunContext] and the like, ends the
 // command; one given to [Cmd.WaitContext] or [Cmd.Shutdown] ends the waiting. Of a
 // command that has two, each ends it. [Cmd.SetGracePeriod] makes them ask first.
-// The Context methods' errors tell both how the command exited and why: [errors.As]
-// finds the [*ExitError], [errors.Is] the context's error and its cause. [Cmd.Cause]
-// tells the reason to code that keeps to os/exec's methods. What coincides with the
-// context's end, and is not its doing, is not blamed on it.
+// In the Context methods' errors, [errors.As] finds the [*ExitError], and [errors.Is]
+// the context's error and its cause. [Cmd.Cause] tells the reason to code that keeps
+// to os/exec's methods. A command that ends by itself is not blamed on its context.
 //
 // A Cancel of the caller's may call Signal, Kill, Terminate and Shutdown. It cannot
 // wait for the command (Wait, WaitContext, Done), whose result it is part of: while it
@@ -52,11 +50,11 @@
 //     namespace), they are killed when the leader exits, also after Terminate.
 //   - [JobObject], on Windows: every descendant.
 //
-// A member that belongs to another user and cannot be killed is not waited for; one
-// that is killed and does not die (in an uninterruptible system call) is, without a
-// bound. Where this process is PID 1 or a subreaper, members that become its children
-// are reaped with the tree, and no others. If somebody else has reaped the leader, a
-// group can be reached through its pidfd (Linux 6.9) or not at all.
+// A member that cannot be killed, as it is another user's, is not waited for; one that
+// is killed and does not die (in an uninterruptible system call) is, without a bound.
+// Where this process is PID 1 or a subreaper, members that become its children are
+// reaped with the tree, and no others. A group whose leader somebody else has reaped
+// can be reached through the leader's pidfd (Linux 6.9) or not at all.
 //
 // SysProcAttr is not modified. It may ask for a session (Setsid), or for the
 // foreground of a terminal, which goes back to the group that had it when the tree
@@ -68,26 +66,25 @@
 //
 // # Functions that take an *exec.Cmd
 //
-// [Cmd.Std] and [FromStd] convert between the two types; the object is one and
-// the same, so what such a function sets, such as Process, is set here. It may
-// start the command: what follows the start works as for any other.
+// [Cmd.Std] and [FromStd] convert between the two types; the object is the same, so
+// what such a function sets is set here. It may start the command: what follows the
+// start works as for any other.
 //
 //	tty, err := pty.Start(cmd.Std())
 //
 // # Deviations from os/exec
 //
-//  1. A second or concurrent Wait returns the result of the first
-//     ([golang/go#28461], [golang/go#67642]).
-//  2. Output is not discarded. What the command wrote can be read from StdoutPipe and
-//     StderrPipe while, and after, Wait returns; then comes [io.EOF], never "file
-//     already closed" ([golang/go#19685]). WaitDelay keeps what is in a pipe, too.
-//  3. StdoutPipe and StderrPipe return a reader that has the methods of [os.File]
-//     but is not one.
+//  1. A second or concurrent Wait returns the first one's result ([golang/go#28461]).
+//  2. Output is not discarded, by Wait or by WaitDelay. What the command wrote can be
+//     read from StdoutPipe and StderrPipe while, and after, Wait returns; then comes
+//     [io.EOF], never "file already closed" ([golang/go#19685]).
+//  3. StdoutPipe's and StderrPipe's readers have the methods of [os.File] and are none.
 //  4. No goroutine watches a context ([golang/go#52580]).
-//  5. Start retries, for at most about 0.1 s, when the program file is still open
-//     for writing in a child that was just forked ([golang/go#22315]).
+//  5. Start retries for 0.1 s when the program file is still open for writing
+//     ([golang/go#22315]).
 //  6. WaitDelay bounds Wait also when a Stdin reader never returns ([golang/go#7990]).
 //  7. The default Cancel does not claim to have killed a command that had exited.
+//  8. One pair of descriptors of the null device is opened once and shared.
 //
 // # Linux, macOS and the BSDs
 //
@@ -106,12 +103,10 @@
 //
 // # Solaris, AIX and Plan 9
 //
-// The exit cannot be seen without reaping: one goroutine waits for all, and a signal
-// is as safe as [os.Process] makes it. There are no trees. On Plan 9, output that was
-// not read when Wait returns is lost, as under os/exec.
+// The exit cannot be seen without reaping: a signal is as safe as [os.Process] makes
+// it. There are no trees. On Plan 9, output not read when Wait returns is lost.
 //
 // [golang/go#28461]: https://go.dev/issue/28461
-// [golang/go#67642]: https://go.dev/issue/67642
 // [golang/go#19685]: https://go.dev/issue/19685
 // [golang/go#52580]: https://go.dev/issue/52580
 // [golang/go#22315]: https://go.dev/issue/22315

@@ -97,10 +97,18 @@ func (r *run) limitExceeded() {
 
 // armDelay lets WaitDelay run, in the name of why, once. The caller holds r.mu.
 func (r *run) armDelay(why *cause.Reason) {
-	if r.delay != 0 && r.ending.delay == nil {
+	if r.delay != 0 && arm(&r.ending.delay, r.delay, r.delayExpired) {
 		r.result().delayFor = why
-		r.ending.delay = time.AfterFunc(r.delay, r.delayExpired)
 	}
+}
+
+// arm sets a timer that is not set yet.
+func arm(t **time.Timer, d time.Duration, expired func()) bool {
+	if *t != nil {
+		return false
+	}
+	*t = time.AfterFunc(d, expired)
+	return true
 }
 
 // delayExpired ends the patience with a process that does not exit, and with pipes
@@ -120,15 +128,6 @@ func (r *run) delayExpired() {
 	r.ending.cutShort = !r.ending.cut && !r.streams.Copied()
 	r.cut()
 	r.wake()
-}
-
-// armGrace lets the grace period run, in the name of why, once. The caller holds
-// r.mu.
-func (r *run) armGrace(why *cause.Reason) {
-	if r.ending.grace == nil {
-		r.result().graceFor = why
-		r.ending.grace = time.AfterFunc(r.settings.gracePeriod, r.graceExpired)
-	}
 }
 
 // graceExpired kills what is left.

@@ -3,8 +3,10 @@ package xexec_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -106,8 +108,18 @@ func TestEndedContextWithoutError(t *testing.T) {
 		}
 		c, stop := xtest.StartServing(t, "0")
 		check("WaitContext", c.WaitContext(ended()))
-		d, _ := xtest.StartServing(t, "0")
-		check("Shutdown", d.Shutdown(ended()))
+		if runtime.GOOS != "windows" { // which has no signal that changes nothing
+			d := xtest.Helper(t, "serve", "0")
+			d.SetStopSignal(syscall.Signal(0))
+			if _, err := d.StdinPipe(); err != nil {
+				t.Fatal(err)
+			}
+			if err := d.Start(); err != nil {
+				t.Fatal(err)
+			}
+			check("Shutdown", d.Shutdown(ended()))
+			d.Wait()
+		}
 		stop()
 		c.Wait()
 		if err := c.WaitContext(ended()); err != nil {

@@ -3,6 +3,9 @@ package xexec_test
 import (
 	"bufio"
 	"bytes"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,6 +29,9 @@ var house = map[string][]string{
 	"internal/oscmd":        nil,
 	"internal/cause":        nil,
 	"examples/sharedwait":   {""},
+	"examples/runner":       {""},
+	"examples/server":       {""},
+	"examples/supervisor":   {""},
 	"examples/timeout":      {""},
 	"internal/soak":         {""},
 	"internal/testkit":      nil,
@@ -106,5 +112,22 @@ func TestRootIsSmall(t *testing.T) {
 	}
 	if sources > maxFiles || all > maxLines {
 		t.Errorf("the root has %d files and %d lines, more than %d and %d", sources, all, maxFiles, maxLines)
+	}
+}
+
+// An example is to be taken in at a glance.
+func TestExamplesAreShort(t *testing.T) {
+	const maxLines = 25
+	files := token.NewFileSet()
+	file, err := parser.ParseFile(files, "example_test.go", nil, 0)
+	if err != nil {
+		t.Skip("the source is not here:", err)
+	}
+	for _, decl := range file.Decls {
+		if f, ok := decl.(*ast.FuncDecl); ok {
+			if n := files.Position(f.End()).Line - files.Position(f.Pos()).Line + 1; n > maxLines {
+				t.Errorf("%s has %d lines, more than %d", f.Name, n, maxLines)
+			}
+		}
 	}
 }

@@ -9,9 +9,8 @@ package xexec
 //	reaped     the status was taken; output is still copied, or a Cancel runs
 //	complete   the result stands
 //
-// A run moves on when somebody looks: every waiter calls advance, which takes the
-// steps that are due and never blocks, and then waits for what is missing (await).
-// While nobody waits, nothing moves.
+// Every waiter calls advance, which takes the steps that are due and never blocks,
+// and then waits for what is missing (await). While nobody waits, nothing moves.
 //
 //	lock         guards                                  is taken while holding
 //	state.mu     the settings, Cmd.Process               nothing
@@ -74,6 +73,7 @@ type run struct {
 	mu      sync.Mutex
 	child   *child.Child
 	phase   phase
+	waited  bool          // somebody has waited for it here
 	changed chan struct{} // closed when there may be a step to take, and replaced
 	done    chan struct{} // closed when the run is complete
 	pipes   []io.Closer   // the parent's ends that methods have made, until they are closed

@@ -80,7 +80,7 @@ func (c *Cmd) Terminate() error {
 // answer. It may be called from Cancel, and from a Writer. It panics if ctx is nil.
 func (c *Cmd) Shutdown(ctx context.Context) error {
 	notNil(ctx)
-	r, _ := c.waited()
+	r := current(c)
 	if r == nil {
 		return errNotStarted
 	}

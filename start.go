@@ -21,7 +21,7 @@ func (c *Cmd) start(bound context.Context, here bool) (*run, error) {
 		return nil, errAlreadyStarted
 	}
 	in := oscmd.Copy(c.Std()) // the struct is not read any more once the run is published
-	own, cancel := oscmd.Context(c.Std()), cancelerOf(c)
+	own, cancel := oscmd.Context(c.Std()), cancels.Of(c.Std())
 	ends, parent := oscmd.Pipes(c.Std())
 	var started *child.Started
 	defer func() { // also if a method of a context panics
@@ -49,12 +49,12 @@ func (c *Cmd) start(bound context.Context, here bool) (*run, error) {
 	r.child = child.New(started, c.SysProcAttr, &r.mu, r.wake)
 	s.started(c, r)
 	r.streams.Copy(r.copyEnded)
-	if own != nil && (cancel.kind != oscmd.NoCancel || r.delay != 0 || settings.gracePeriod > 0) {
+	if own != nil && (cancel.Kind != oscmd.NoCancel || r.delay != 0 || settings.gracePeriod > 0) {
 		r.watch(own, cancel)
 	}
 	if bound != nil {
-		if cancel.kind == oscmd.NoCancel {
-			cancel.kind = oscmd.DefaultCancel
+		if cancel.Kind == oscmd.NoCancel {
+			cancel.Kind = oscmd.DefaultCancel
 		}
 		r.watch(bound, cancel)
 	}
@@ -118,11 +118,5 @@ func adopt(c *Cmd, settings settings) *run {
 	r.delay = c.WaitDelay
 	r.child = child.Adopt(c.Process, c.SysProcAttr, settings.wholeTree, &r.mu, r.wake, r.waitStd, r.waitMayBlock, r.stdReaped)
 	r.kept = r.result()
-	if state := c.ProcessState; state != nil { // os/exec's Wait was called, too
-		r.child.Reaped(state, nil)
-		if !state.Success() {
-			r.kept.stdErr = &ExitError{ProcessState: state}
-		}
-	}
 	return r
 }

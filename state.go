@@ -54,11 +54,10 @@ func current(c *Cmd) *run {
 // current finds out which command c is now, and returns its run, if any. The
 // caller holds s.mu.
 //
-// The struct is the truth. Where it has no process, and says that Start was not
-// called although it was, another struct was assigned over it. A process that is
-// not our run's came with a struct that was assigned or copied, and brings its
-// run; or somebody else has started it (os/exec's Start, a hand-written one), and
-// it is adopted.
+// The struct is the truth. If it has no process, and says that Start was not called
+// although it was, another struct was assigned over it. A process that is not our
+// run's came with a struct that was assigned or copied, and brings its run; or
+// somebody else has started it, and it is adopted.
 func (s *state) current(c *Cmd) *run {
 	switch p := c.Process; {
 	case p == nil:
@@ -154,6 +153,9 @@ func (s *state) doneChan(c *Cmd) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if r := s.current(c); r != nil {
+		r.mu.Lock()
+		r.noteStdWait(c)
+		r.mu.Unlock()
 		r.waitInBackground(c)
 		return r.done
 	}

@@ -55,12 +55,11 @@ func (c *Cmd) SetGracePeriod(d time.Duration) {
 	c.set(func(s *settings) { s.gracePeriod = d })
 }
 
-// SetOutputLimit makes [Cmd.Output] and [Cmd.CombinedOutput], and their Context
-// twins, keep at most n bytes (CombinedOutput: of both streams together). A command
-// that writes more is killed, and its tree with it: the methods then return the
-// first n bytes and an error for which [errors.Is] finds [ErrOutputLimit] and
-// [errors.As] the [*ExitError]. With n = 0, the default, there is no limit; a
-// negative n is an error of Start. It is for before the start.
+// SetOutputLimit makes [Cmd.Output], [Cmd.CombinedOutput] and their Context twins keep
+// at most n bytes (of both streams together). A command that writes more is killed,
+// and its tree with it. They then return the first n bytes and an error in which
+// [errors.Is] finds [ErrOutputLimit] and [errors.As] the [*ExitError]. 0, the default,
+// is no limit; a negative n is an error of Start. It is for before the start.
 func (c *Cmd) SetOutputLimit(n int) {
 	c.set(func(s *settings) { s.outputLimit = n })
 }

@@ -17,7 +17,23 @@ func (c *Cmd) waited() (*run, *outcome) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.noteStdWait(c)
 	return r, r.result()
+}
+
+// noteStdWait takes over what os/exec's Wait has found out, if that was called before
+// anybody waits here: it may not run now. The caller holds r.mu.
+func (r *run) noteStdWait(c *Cmd) {
+	if r.ours || r.waited {
+		return
+	}
+	r.waited = true
+	if state := c.ProcessState; state != nil {
+		r.child.Reaped(state, nil)
+		if !state.Success() {
+			r.result().stdErr = &ExitError{ProcessState: state}
+		}
+	}
 }
 
 // publish sets ProcessState in c, if c is a copy of the struct that was started.

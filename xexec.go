@@ -66,7 +66,7 @@ var (
 
 // ErrOutputLimit is found by [errors.Is] in the error of a command that wrote more
 // than [Cmd.SetOutputLimit] allows.
-var ErrOutputLimit = cause.ErrOutputLimit
+var ErrOutputLimit error = cause.ErrOutputLimit
 
 var (
 	errNotStarted     = errors.New("exec: not started")

@@ -241,6 +241,47 @@ func descriptorsOfPipe(ino uint64) (n int) {
 	return n
 }
 
+// Deviation 8.
+func TestNullDeviceIsOpenedOnceAndShared(t *testing.T) {
+	t.Parallel()
+	run := func(p xtest.Package, action string) string {
+		testkit.Deadline(t, testkit.Stuck)
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		c := p.Helper(t, "mark", action)
+		c.Std().ExtraFiles = []*os.File{w}
+		err = c.Run()
+		w.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	// Each of os/exec's is its own, also the two of one command.
+	for range 2 {
+		if got := run(xtest.Std, "set"); got != "false false false " {
+			t.Errorf("os/exec: marked: %s", got)
+		}
+	}
+	// The third is the second, so the mark is seen there in the first run.
+	if got := run(xtest.X, "set"); got != "false false true " {
+		t.Errorf("first command: marked: %s", got)
+	}
+	if got := run(xtest.X, "clear"); got != "true true false " {
+		t.Errorf("second command: marked: %s", got)
+	}
+	if got := run(xtest.X, "clear"); got != "false false false " {
+		t.Errorf("third command: marked: %s", got)
+	}
+}
+
 // A context that ends while Start tries again ends the trying, and is what Start
 // returns: os/exec's plain error for a context of CommandContext's.
 func TestContextEndsTheRetriesOfStart(t *testing.T) {

@@ -225,14 +225,13 @@ func TestContextOfCommandNobodyWaitsForLeaksNoGoroutine(t *testing.T) {
 }
 
 // packageGoroutines counts the goroutines that either package is in, or has started.
-// If there are more than expected, it gives those time that are about to end. The
-// one that forks the commands of SetKillOnParentExit stays.
+// If there are more than expected, it gives those time that are about to end.
 func packageGoroutines(expected int) (n int) {
 	for end := time.Now().Add(testkit.Stuck / 4); ; time.Sleep(10 * time.Millisecond) {
 		n = 0
 		for g := range strings.SplitSeq(testkit.Stacks(), "\n\n") {
 			ours := strings.Contains(g, "os/exec.") || testkit.OfLibrary(g, "")
-			if ours && !strings.Contains(g, "xexec.forkForever(") {
+			if ours {
 				n++
 			}
 		}

@@ -7,15 +7,22 @@ import (
 	"unsafe"
 )
 
-// A Cancel is what the Cancel of a command stands for.
-type Cancel int
+// A Cancel is what the Cancel of a command stands for. Call is the function if it is
+// of no kind that has a name here: with those, nothing need hold the command.
+type Cancel struct {
+	Kind CancelKind
+	Call func() error
+}
+
+// A CancelKind is what a Cancel does.
+type CancelKind int
 
 const (
-	NoCancel      Cancel = iota // there is none
-	DefaultCancel               // CommandContext's, os/exec's or ours, for whichever command
-	KillCancel                  // the method value Kill of this command
-	Terminate                   // the method value Terminate of this command
-	OtherCancel                 // any other function
+	NoCancel      CancelKind = iota // there is none
+	DefaultCancel                   // CommandContext's, os/exec's or ours, for whichever command
+	KillCancel                      // the method value Kill of this command
+	Terminate                       // the method value Terminate of this command
+	OtherCancel                     // any other function
 )
 
 // Cancels knows the functions that a Cancel may be: one that our CommandContext has
@@ -33,15 +40,15 @@ func (c Cancels) Of(cmd *exec.Cmd) Cancel {
 	f := cmd.Cancel
 	switch at := code(f); {
 	case f == nil:
-		return NoCancel
+		return Cancel{}
 	case at == c.byDefault, at == defaultCancel:
-		return DefaultCancel
+		return Cancel{Kind: DefaultCancel}
 	case at == c.kill && receiver(f) == cmd:
-		return KillCancel
+		return Cancel{Kind: KillCancel}
 	case at == c.terminate && receiver(f) == cmd:
-		return Terminate
+		return Cancel{Kind: Terminate}
 	}
-	return OtherCancel
+	return Cancel{OtherCancel, f}
 }
 
 var defaultCancel = code(exec.CommandContext(context.Background(), "/").Cancel)

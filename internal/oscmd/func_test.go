@@ -28,7 +28,7 @@ func TestCancelsOf(t *testing.T) {
 	literal := func() error { return c.Kill() }
 	for name, test := range map[string]struct {
 		cancel func() error
-		want   Cancel
+		want   CancelKind
 	}{
 		"none":                     {nil, NoCancel},
 		"ours":                     {ours(c), DefaultCancel},
@@ -47,7 +47,7 @@ func TestCancelsOf(t *testing.T) {
 		"of an interface, another": {interface{ Kill() error }(other).Kill, OtherCancel},
 	} {
 		c.Cancel = test.cancel
-		if got := cancels.Of(std); got != test.want {
+		if got := cancels.Of(std).Kind; got != test.want {
 			t.Errorf("%s: %v, want %v", name, got, test.want)
 		}
 		copied := *std
@@ -55,7 +55,7 @@ func TestCancelsOf(t *testing.T) {
 		if want == KillCancel || want == Terminate {
 			want = OtherCancel // it ends the original
 		}
-		if got := cancels.Of(&copied); got != want {
+		if got := cancels.Of(&copied).Kind; got != want {
 			t.Errorf("a copy, %s: %v, want %v", name, got, want)
 		}
 	}

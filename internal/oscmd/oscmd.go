@@ -107,15 +107,16 @@ func ReplacePipe(cmd *exec.Cmd, pipe, end io.Closer) {
 }
 
 // WaitMayBlock reports whether os/exec's Wait for cmd, which it has started and
-// whose process has exited, may have to wait: for a goroutine that copies, or for
-// the one that watches the context while that may call a Cancel.
+// whose process has exited, may have to wait: for a goroutine that copies, for the
+// one that watches the context and may call a Cancel, or for whoever uses a pipe that
+// is to be closed.
 func WaitMayBlock(cmd *exec.Cmd) bool {
 	watches := reflect.ValueOf(cmd).Elem().FieldByName("ctxResult")
 	if !goroutineErr.known || watches.Kind() != reflect.Chan {
 		return true
 	}
 	// While there is a watcher, goroutineErr is its to write.
-	return !watches.IsNil() || goroutineErr.get(cmd) != nil
+	return !watches.IsNil() || goroutineErr.get(cmd) != nil || len(parentIOPipes.get(cmd)) > 0
 }
 
 // ofARun are the fields that a start and a wait write.

@@ -55,6 +55,16 @@ func BenchmarkSmallInput(b *testing.B) {
 	alternate(b, turns)
 }
 
+// What is handed over costs what it would have cost a goroutine from the start, and what
+// CopyHere has done in vain.
+func BenchmarkHandedOver(b *testing.B) {
+	turns := make(map[string]func())
+	for _, w := range ways {
+		turns[w.name] = func() { benchOutput(b, w, exec.Command("/bin/sh", "-c", "sleep 0.005 & echo"), nil) }
+	}
+	alternate(b, turns)
+}
+
 func benchOutput(b *testing.B, w way, c *exec.Cmd, in io.Reader) {
 	out, errs := stdio.NewCapture(0, nil), new(stdio.PrefixSuffix)
 	s, err := w.open(in, out, errs)

@@ -44,6 +44,9 @@ func (c *copier) runInput() error {
 
 func (c *copier) runOutput() error {
 	_, err := io.Copy(c.out, c.end)
+	for c.readsToEnd() && err == nil && !c.cut.Load() && !isEnd(c.end) {
+		_, err = io.Copy(c.out, c.end)
+	}
 	if c.cut.Load() && (err == nil || isInterrupted(err)) {
 		err = nil
 		if rest := available(c.end); len(rest) > 0 {
@@ -54,6 +57,13 @@ func (c *copier) runOutput() error {
 		}
 	}
 	return err
+}
+
+// readsToEnd reports whether io.Copy stops only where a read says that it is at the end:
+// a Writer's ReadFrom may do so before.
+func (c *copier) readsToEnd() bool {
+	_, own := c.out.(io.ReaderFrom)
+	return !own || sinkOf(c.out) != nil
 }
 
 // An inputEnd is the pipe that a Stdin is copied to. It reads from no Reader any

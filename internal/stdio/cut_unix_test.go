@@ -14,7 +14,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"unsafe"
 
 	"example.com/xexec/internal/stdio"
 )
@@ -88,7 +87,7 @@ func TestCutKeepsWhatIsInThePipe(t *testing.T) {
 		c.out.Write(want)
 		c.errs.WriteString("some")
 		if w.here {
-			for inPipe(t, c.out) > 0 { // until CopyHere is there, and waits for more
+			for stdio.InPipe(int(c.out.Fd())) > 0 { // until CopyHere is there, and waits for more
 				runtime.Gosched()
 			}
 		}
@@ -130,14 +129,6 @@ func TestCutComesFirst(t *testing.T) {
 	})
 }
 
-func inPipe(t *testing.T, f *os.File) int32 {
-	var n int32
-	if _, _, err := syscall.Syscall(syscall.SYS_IOCTL, f.Fd(), stdio.FIONREAD, uintptr(unsafe.Pointer(&n))); err != 0 {
-		t.Fatal(err)
-	}
-	return n
-}
-
 // What a Writer got that is slow, what it gets after the cut, and its error then.
 func TestCutWhileAWriterWrites(t *testing.T) {
 	failed := errors.New("failed")
@@ -157,6 +148,7 @@ func TestCutWhileAWriterWrites(t *testing.T) {
 		wait(t, "Write", writing)
 		c.out.WriteString("more")
 		within(t, "Cut", s.Cut)
+		wait(t, "the end of Stdin's time", ended)
 		if s.Over() || s.OutputsCopied() {
 			t.Error("over, while a Writer writes")
 		}

@@ -2,4 +2,4 @@
 
 package stdio
 
-const FIONREAD = fionread
+var InPipe = inPipe

@@ -92,3 +92,19 @@ func TestNoDescriptorStays(t *testing.T) {
 		}
 	})
 }
+
+// What a pipe cannot hold is not left half written.
+func TestInputThatDoesNotFitThePipe(t *testing.T) {
+	before := descriptors(t)
+	if f := stdio.Prewritten(make([]byte, 1<<20)); f != nil {
+		t.Error("a pipe holds a megabyte")
+	}
+	if after := descriptors(t); after > before {
+		t.Errorf("%d descriptors, %d before", after, before)
+	}
+	f := stdio.Prewritten([]byte("some"))
+	if b, err := io.ReadAll(f); string(b) != "some" || err != nil {
+		t.Errorf("%q, %v", b, err)
+	}
+	f.Close()
+}

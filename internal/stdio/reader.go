@@ -118,6 +118,9 @@ func (r *Reader) Read(b []byte) (int, error) {
 func (r *Reader) readFile(b []byte) (int, error) {
 	defer r.leave()
 	n, err := r.file.Read(b)
+	for len(b) > 0 && err == io.EOF && !isEnd(r.file) {
+		n, err = r.file.Read(b)
+	}
 	if n == 0 && isInterrupted(err) && r.isClosed() {
 		err = r.errClosed("read") // Windows: Close has cancelled it
 	}
@@ -142,7 +145,7 @@ func (r *Reader) errClosed(op string) error {
 
 // WriteTo writes to w what is read until the end of the output.
 func (r *Reader) WriteTo(w io.Writer) (int64, error) {
-	return io.Copy(w, withoutWriteTo{Reader: r})
+	return io.Copy(w, withoutWriteTo{noWriteTo{}, r})
 }
 
 // A withoutWriteTo is a Reader whose WriteTo io.Copy does not see. It still has the
@@ -153,6 +156,8 @@ type withoutWriteTo struct {
 }
 
 type noWriteTo struct{}
+
+var _ io.WriterTo = noWriteTo{}
 
 func (noWriteTo) WriteTo(io.Writer) (int64, error) { panic("xexec: WriteTo of what has none") }
 
@@ -259,6 +264,12 @@ func (e readerEnd) Close() error {
 			defer r.mu.Unlock()
 			return r.users == 0
 		})
+	}
+	if takeMayBlock && r.blocking && !r.given {
+		r.users++
+		r.mu.Unlock()
+		go r.leave()
+		return nil
 	}
 	r.unlockLast()
 	return nil

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"runtime"
 	"sync"
 	"testing"
 
@@ -97,7 +98,9 @@ func TestReaderFailsAsAFileDoes(t *testing.T) {
 				t.Error(n)
 			}
 		}
-		say(p.Read(nil))
+		if runtime.GOOS != "windows" { // where it waits for a byte
+			say(p.Read(nil))
+		}
 		say(0, p.Close())
 		say(p.Read(nil))
 		say(p.Read(make([]byte, 1)))

@@ -35,7 +35,6 @@ type running struct {
 	*stdio.Streams
 	c     *exec.Cmd
 	ended chan error // has one for each stream that is over
-	cut   func()
 }
 
 // start starts c with the files, as the package's caller does.

@@ -81,3 +81,9 @@ func inPipe(fd int) int {
 	n := *(*int32)(unsafe.Pointer(&v)) // that is what the kernel wrote, at the int's address
 	return max(0, int(n))
 }
+
+// isEnd reports true: a read that returns no bytes is at the end.
+func isEnd(*os.File) bool { return true }
+
+// takeMayBlock says that available never waits for a user of the descriptor.
+const takeMayBlock = false

@@ -1,8 +1,10 @@
 package stdio
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
+	"math"
 	"os"
 	"time"
 	"unsafe"
@@ -19,13 +21,18 @@ func cancelUntil(f *os.File, over func() bool) {
 	if err != nil {
 		return
 	}
-	for !over() {
+	for pause := firstPause; !over(); pause = nextPause(pause) {
 		if conn.Control(func(h uintptr) { windows.CancelIoEx(windows.Handle(h), nil) }) != nil {
 			return // closed
 		}
-		time.Sleep(100 * time.Microsecond)
+		time.Sleep(pause)
 	}
 }
+
+const firstPause = 50 * time.Microsecond
+
+// nextPause is longer, as somebody may be in the handle for long whom nothing ends.
+func nextPause(pause time.Duration) time.Duration { return min(2*pause, 10*time.Millisecond) }
 
 // isInterrupted reports whether err is that of a read or write that interrupt has
 // ended.
@@ -39,9 +46,10 @@ func closeFile(f *os.File, unused func() bool) error {
 }
 
 // closeSoon closes f, and waits only as long as that takes where nobody is in the
-// descriptor. Who is in it is cancelled by a handle of its own.
+// handle. Who is in it is cancelled, by a second handle. That is no os.File: os.NewFile
+// asks for the mode of the handle, and so waits for a read or write that has begun.
 func closeSoon(f *os.File) {
-	other, err := dup(f)
+	second, err := dupHandle(f)
 	if err != nil {
 		return // closed
 	}
@@ -50,23 +58,22 @@ func closeSoon(f *os.File) {
 		f.Close()
 		close(closed)
 	}()
-	select {
-	case <-closed:
-		other.Close()
-		return
-	case <-time.After(10 * time.Millisecond):
-	}
-	go func() {
-		defer other.Close()
-		cancelUntil(other, func() bool {
+	cancel := func(patience time.Duration) (is bool) {
+		for pause := firstPause; patience > 0; pause = nextPause(pause) {
 			select {
 			case <-closed:
+				windows.CloseHandle(second)
 				return true
-			default:
-				return false
+			case <-time.After(pause):
+				windows.CancelIoEx(second, nil)
+				patience -= pause
 			}
-		})
-	}()
+		}
+		return false
+	}
+	if !cancel(10 * time.Millisecond) {
+		go cancel(math.MaxInt64)
+	}
 }
 
 // isHangup reports whether err says that nobody reads the command's Stdin.
@@ -78,49 +85,87 @@ func isHangup(err error) bool {
 
 var procPeekNamedPipe = windows.NewLazySystemDLL("kernel32.dll").NewProc("PeekNamedPipe")
 
-// available returns what can be read from f, a pipe, at this moment.
+// peek returns how many bytes can be read from a pipe. While somebody else is in a
+// read of the same handle, it waits for that, as all calls for a synchronous handle do.
+func peek(h uintptr) (size uint32, err error) {
+	ok, _, err := procPeekNamedPipe.Call(h, 0, 0, 0, uintptr(unsafe.Pointer(&size)), 0)
+	if ok == 0 {
+		return 0, err
+	}
+	return size, nil
+}
+
+// available returns what can be read from f, a pipe, at this moment: at most what the
+// pipe holds. What can be read is more where a writer waits for room for the rest.
 func available(f *os.File) (b []byte) {
 	conn, err := f.SyscallConn()
 	if err != nil {
 		return nil
 	}
 	conn.Control(func(h uintptr) {
-		var size uint32
-		ok, _, _ := procPeekNamedPipe.Call(h, 0, 0, 0, uintptr(unsafe.Pointer(&size)), 0)
-		if ok == 0 || size == 0 {
+		var out, in uint32
+		if windows.GetNamedPipeInfo(windows.Handle(h), nil, &out, &in, nil) != nil {
 			return
 		}
-		b = make([]byte, size)
-		for n := uint32(0); n < size; {
-			var m uint32
-			if windows.ReadFile(windows.Handle(h), b[n:], &m, nil) != nil || m == 0 {
-				b = b[:n]
+		const empty = 1000 // messages without a byte, which are no end
+		for tries, left := 0, max(out, in, 4096); left > 0 && tries < empty; {
+			size, err := peek(h)
+			if err != nil || size == 0 {
 				return
 			}
-			n += m
+			part := make([]byte, min(size, left))
+			var n uint32
+			if windows.ReadFile(windows.Handle(h), part, &n, nil) != nil {
+				return
+			}
+			if n == 0 {
+				tries++
+			}
+			b = append(b, part[:n]...)
+			left -= n
 		}
 	})
 	return b
 }
 
+// isEnd reports whether f, of which a read has said that it is at its end, is so. A
+// write of no bytes says that, too.
+func isEnd(f *os.File) (is bool) {
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return true
+	}
+	is = true
+	conn.Control(func(h uintptr) {
+		_, err := peek(h)
+		is = err != nil
+	})
+	return is
+}
+
+// takeMayBlock says that available, and closing the file, may wait for a user who has
+// taken the handle with Fd and reads from it.
+const takeMayBlock = true
+
 // dup returns a handle of f for a child.
 func dup(f *os.File) (*os.File, error) {
-	conn, err := f.SyscallConn()
+	h, err := dupHandle(f)
 	if err != nil {
 		return nil, err
 	}
-	var h windows.Handle
+	return os.NewFile(uintptr(h), f.Name()), nil
+}
+
+func dupHandle(f *os.File) (h windows.Handle, err error) {
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
 	e := conn.Control(func(old uintptr) {
 		self := windows.CurrentProcess()
 		err = windows.DuplicateHandle(self, windows.Handle(old), self, &h, 0, false, windows.DUPLICATE_SAME_ACCESS)
 	})
-	if e != nil {
-		return nil, e
-	}
-	if err != nil {
-		return nil, os.NewSyscallError("DuplicateHandle", err)
-	}
-	return os.NewFile(uintptr(h), f.Name()), nil
+	return h, cmp.Or(e, os.NewSyscallError("DuplicateHandle", err))
 }
 
 // undoDup has nothing to undo.

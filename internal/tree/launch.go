@@ -80,8 +80,6 @@ func (l *Launch) start(fork func(*syscall.SysProcAttr) (*os.Process, error)) (*o
 		l.tree.leader, l.tree.pid = p, p.Pid
 	}
 	if err := l.contain(p); err != nil {
-		p.Kill()
-		p.Wait()
 		return nil, err
 	}
 	l.given, l.attr = nil, nil // a PidFD may lead to what its owner wants collected

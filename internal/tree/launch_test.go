@@ -26,7 +26,7 @@ func start(l *Launch, c *exec.Cmd, canceled ...<-chan struct{}) error {
 }
 
 func self() string {
-	if _, err := os.Stat("/proc/self/exe"); err == nil {
+	if _, err := os.Stat("/proc/self/exe"); err == nil && runtime.GOOS != "windows" { // Wine has it, too
 		return "/proc/self/exe" // which another user can execute, too
 	}
 	path, err := os.Executable()

@@ -58,22 +58,27 @@ func (l *Launch) dieWithParent() error {
 	return nil
 }
 
-// parentJob is the job of processes without a tree that are to end with this one. Its
-// handle is never closed but by the end of this process. It is no tree: what its
-// processes start is not in it.
-var parentJob struct {
-	mu  sync.Mutex
-	job windows.Handle // 0 until it could be made
+// parentJobs are the jobs of processes without a tree that are to end with this one.
+// Their handles are never closed but by the end of this process. They are no trees: what
+// their processes start is not in them.
+//
+// One job does, save where the system does not accept a process in it: all processes of
+// a job are in the same other jobs, and in the same session. So there is one for each
+// place that children are in, which change when somebody puts this process into a job,
+// and with SysProcAttr.ParentProcess and CREATE_BREAKAWAY_FROM_JOB.
+var parentJobs struct {
+	mu   sync.Mutex
+	jobs []windows.Handle
 }
 
-// assignToParent puts a process into parentJob, or into a new one where the system
-// does not accept both of them in one hierarchy of jobs. The old one stays open for
-// those who are in it.
+// assignToParent puts a process into one of parentJobs that takes it, or a new one.
 func assignToParent(process windows.Handle) (err error) {
-	parentJob.mu.Lock()
-	defer parentJob.mu.Unlock()
-	if parentJob.job != 0 && windows.AssignProcessToJobObject(parentJob.job, process) == nil {
-		return nil
+	parentJobs.mu.Lock()
+	defer parentJobs.mu.Unlock()
+	for _, job := range parentJobs.jobs {
+		if windows.AssignProcessToJobObject(job, process) == nil {
+			return nil
+		}
 	}
 	job, err := newJob(windows.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE | windows.JOB_OBJECT_LIMIT_SILENT_BREAKAWAY_OK)
 	if err != nil {
@@ -83,7 +88,7 @@ func assignToParent(process windows.Handle) (err error) {
 		windows.CloseHandle(job)
 		return jobError("AssignProcessToJobObject", err)
 	}
-	parentJob.job = job
+	parentJobs.jobs = append(parentJobs.jobs, job)
 	return nil
 }
 
@@ -114,10 +119,11 @@ var (
 
 // contain puts a process that was created suspended where it belongs, and resumes
 // it, unless it is suspended because the caller wants it to be. If it fails, the
-// process has not run.
+// process has not run, and is killed.
 //
 // os/exec has closed the handle of the thread, so it is the process that is
-// resumed; ntdll.dll has had NtResumeProcess since Windows XP.
+// resumed; ntdll.dll has had NtResumeProcess since Windows XP. If this process is
+// killed before the other is in the job, that stays suspended.
 func (l *Launch) contain(p *os.Process) (err error) {
 	if l.tree == nil && !l.parentExit {
 		return nil
@@ -135,7 +141,11 @@ func (l *Launch) contain(p *os.Process) (err error) {
 			err = jobError("NtResumeProcess", windows.NTStatus(status))
 		}
 	})
-	return errors.Join(e, err)
+	if err = errors.Join(e, err); err != nil {
+		p.Kill()
+		p.Release() // there are no zombies to wait for, and it may not die
+	}
+	return err
 }
 
 // Adopt returns nil: a running process can be put into a job, but what it has started

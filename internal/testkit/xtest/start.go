@@ -57,7 +57,7 @@ func ExpectClean(t *testing.T) {
 
 // Main is TestMain's body for the packages that test xexec.
 func Main(m *testing.M) {
-	testkit.Main(m, goleak.IgnoreTopFunction("example.com/xexec.forkForever"))
+	testkit.Main(m)
 }
 
 // Helper returns a command that runs the named helper command.

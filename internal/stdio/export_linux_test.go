@@ -1,0 +1,3 @@
+package stdio
+
+var Prewritten = prewritten
