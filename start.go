@@ -22,7 +22,7 @@ func (c *Cmd) start(bound context.Context, here bool) (*run, error) {
 	}
 	in := oscmd.Copy(c.Std()) // the struct is not read any more once the run is published
 	own, cancel := oscmd.Context(c.Std()), cancels.Of(c.Std())
-	ends, parent := oscmd.Pipes(c.Std())
+	ends, parent := oscmd.ChildEnds(c.Std()), oscmd.ParentEnds(c.Std())
 	var started *child.Started
 	defer func() { // also if a method of a context panics
 		for _, f := range ends {

@@ -85,8 +85,7 @@ func (s *state) forget() {
 
 // heldRun returns the run that c's struct holds, if that is the run of its process.
 func heldRun(c *Cmd) *run {
-	_, held := oscmd.Pipes(c.Std())
-	for _, h := range held {
+	for _, h := range oscmd.ParentEnds(c.Std()) {
 		if o, ok := h.(*outcome); ok && o.run.child.OS() == c.Process {
 			return o.run
 		}

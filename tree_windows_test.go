@@ -254,7 +254,7 @@ func TestJobShutdown(t *testing.T) {
 	if wine() {
 		// Wine's gap: it accepts CTRL_BREAK and does not deliver it. So this
 		// shows that the grace ends in a kill.
-		if err != context.DeadlineExceeded || c.ProcessState.ExitCode() != 1 {
+		if !errors.Is(err, context.DeadlineExceeded) || c.ProcessState.ExitCode() != 1 {
 			t.Errorf("Shutdown: %v, %v", err, c.ProcessState)
 		}
 		return
@@ -346,8 +346,8 @@ func TestSuspendedStaysSuspended(t *testing.T) {
 func helperParent(args []string) int {
 	c := xexec.Command(os.Args[0], testkit.HelperArg, "family", "2", "stay")
 	c.Stdout = os.Stdout
-	c.SetKillOnParentExit(args[0] == "leader")
-	c.SetTree(args[0] == "tree")
+	c.SetKillOnParentExit(args[0] != "tree alone")
+	c.SetTree(args[0] != "leader")
 	if err := c.Start(); err != nil {
 		fmt.Println(err)
 		return 1
@@ -359,7 +359,7 @@ func TestKillOnParentExit(t *testing.T) {
 	for _, test := range []struct {
 		arg   string
 		alive int
-	}{{"tree", 0}, {"leader", familySize - 1}} {
+	}{{"tree", 0}, {"leader", familySize - 1}, {"tree alone", familySize}} {
 		t.Run(test.arg, func(t *testing.T) {
 			testkit.Deadline(t, testkit.Stuck)
 			parent := xtest.Helper(t, "parent", test.arg)
@@ -370,10 +370,13 @@ func TestKillOnParentExit(t *testing.T) {
 			parent.Kill()
 			parent.Wait()
 			// The leader is the last to have printed its id.
-			if !hasEnded(t, f.handles[familySize-1], testkit.Stuck/2) {
+			if test.alive < familySize && !hasEnded(t, f.handles[familySize-1], testkit.Stuck/2) {
 				t.Error("the leader lives on")
 			}
 			testkit.Eventually(t, "the right number is alive", func() bool { return f.alive() == test.alive })
+			if test.alive == familySize && hasEnded(t, f.handles[familySize-1], 200*time.Millisecond) {
+				t.Error("the leader is dead")
+			}
 			for _, h := range f.handles {
 				windows.TerminateProcess(h, 1)
 			}

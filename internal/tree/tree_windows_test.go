@@ -36,6 +36,13 @@ func TestMain(m *testing.M) {
 		time.Sleep(time.Minute)
 	case "supervised":
 		supervised()
+	case "breakaway":
+		c := exec.Command(os.Args[0])
+		c.Env = append(os.Environ(), helperEnv+"=nothing")
+		c.SysProcAttr = &syscall.SysProcAttr{CreationFlags: windows.CREATE_BREAKAWAY_FROM_JOB}
+		err := c.Run()
+		fmt.Print(errors.Is(err, windows.ERROR_ACCESS_DENIED), " ", err == nil)
+	case "nothing":
 	default:
 		time.AfterFunc(time.Minute, func() { panic("stuck") })
 		os.Exit(m.Run())
@@ -354,4 +361,29 @@ func TestSignalsThatCannotBeSent(t *testing.T) {
 		}
 	}
 	l.Tree().Close()
+}
+
+// What a member starts with CREATE_BREAKAWAY_FROM_JOB is not started. A process without a
+// tree that dies with its parent may do so.
+func TestBreakaway(t *testing.T) {
+	for whole, want := range map[bool]string{true: "true false", false: "false true"} {
+		l, err := Prepare(nil, "", whole, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := exec.Command(os.Args[0])
+		c.Env = append(os.Environ(), helperEnv+"=breakaway")
+		var out strings.Builder
+		c.Stdout = &out
+		if err := start(l, c); err != nil {
+			t.Fatal(err)
+		}
+		c.Wait()
+		if out.String() != want {
+			t.Errorf("tree %v: denied, done: %s", whole, &out)
+		}
+		if whole {
+			l.Tree().Close()
+		}
+	}
 }
