@@ -25,7 +25,7 @@ const plain = `package m
 
 import "os/exec"
 
-func Kill(cmd *exec.Cmd) {
+func kill(cmd *exec.Cmd) {
 	cmd.Process.Kill()
 }
 `
@@ -200,10 +200,10 @@ func TestVetTool(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	t.Parallel()
-	if out := migrate(t, ".", 0, "help"); !strings.Contains(out, "waitgoroutine  select on a command") {
+	if out := migrate(t, ".", 0, "help"); !strings.Contains(out, "waitgoroutine  report goroutines") {
 		t.Error(out)
 	}
-	if out := migrate(t, ".", 0, "help", "killtree"); !strings.HasPrefix(out, "killtree: use SetTree") {
+	if out := migrate(t, ".", 0, "help", "killtree"); !strings.HasPrefix(out, "killtree: report process groups") {
 		t.Error(out)
 	}
 }

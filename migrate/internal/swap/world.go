@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	"go/token"
 	"go/types"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -33,6 +34,9 @@ type target struct {
 	cgo   bool
 
 	loadErrs []types.Error // packages it needs and that cannot be loaded
+	missing  string        // the module of the first of them, or its path
+	imports  string        // its path
+	why      string        // what the go command says of it
 }
 
 const loadMode = packages.NeedName | packages.NeedFiles | packages.NeedCompiledGoFiles | packages.NeedImports |
@@ -63,7 +67,17 @@ func load(m *module, c config, dirs map[string]bool) (*world, error) {
 	if len(c.tags) > 0 {
 		cfg.BuildFlags = []string{"-tags=" + strings.Join(c.tags, ",")}
 	}
+	if m.spare != "" {
+		cfg.BuildFlags = append(cfg.BuildFlags, "-mod=mod", "-modfile="+m.spare)
+		cfg.Env = append(cfg.Env, "GOWORK=off")
+	}
 	roots, err := packages.Load(cfg, patterns...)
+	if err != nil && m.spare == "" && strings.Contains(err.Error(), "updates to go.mod needed") {
+		if err := m.makeSpare(); err != nil {
+			return nil, err
+		}
+		return load(m, c, dirs)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("loading %s for %s: %w", m.path, c, err)
 	}
@@ -92,6 +106,15 @@ func load(m *module, c config, dirs map[string]bool) (*world, error) {
 		for _, e := range p.Errors {
 			if e.Kind == packages.ListError && e.Pos != "" && e.Pos != "-" { // an import, not a linker's wish
 				t.loadErrs = append(t.loadErrs, types.Error{Fset: w.fset, Msg: e.Error()})
+			}
+		}
+		for _, path := range slices.Sorted(maps.Keys(p.Imports)) {
+			if q := p.Imports[path]; t.missing == "" && len(q.Errors) > 0 && len(q.GoFiles) == 0 && path != "C" {
+				t.missing = m.dependency(path)
+				t.imports = path
+				t.why, _, _ = strings.Cut(q.Errors[0].Msg, "\n")
+				t.why, _, _ = strings.Cut(t.why, "; to add")
+				t.why, _, _ = strings.Cut(t.why, " (imported by ")
 			}
 		}
 		isTarget[p] = true
