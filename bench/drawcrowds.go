@@ -12,11 +12,10 @@ func (r *results) drawCrowds(title string, value func(need) float64) *drawing {
 	d := &drawing{title: title, width: 720, height: bottom + 70}
 	sides := []struct {
 		class, name string
-		label       float64 // where a value is written, from its point
 		of          func(crowd) need
 	}{
-		{"std", std.name, -10, func(c crowd) need { return c.std }},
-		{"x", x.name, 20, func(c crowd) need { return c.x }},
+		{"std", std.name, func(c crowd) need { return c.std }},
+		{"x", x.name, func(c crowd) need { return c.x }},
 	}
 
 	least, most := math.Inf(1), 0.0
@@ -50,7 +49,11 @@ func (r *results) drawCrowds(title string, value func(need) float64) *drawing {
 			x, y := across(float64(c.children)), up(value(n))
 			points += fmt.Sprintf("%.1f,%.1f ", x, y)
 			d.dot(s.class, x, y)
-			d.text("dim", x, y+s.label, "middle", fmt.Sprintf("%.0f", value(n)))
+			label := y + 20
+			if other := value(sides[1-i].of(c)); value(n) > other || value(n) == other && i == 0 {
+				label = y - 10
+			}
+			d.text("dim", x, label, "middle", short(value(n)))
 		}
 		d.add(`<polyline class="%s" points="%s" style="fill:none"/>`, s.class, points)
 		legend := 20 + 200*float64(i)
@@ -61,6 +64,14 @@ func (r *results) drawCrowds(title string, value func(need) float64) *drawing {
 	d.text("dim", (left+right)/2, bottom+38, "middle", "children")
 	d.text("dim", 20, bottom+58, "start", r.machine)
 	return d
+}
+
+// short writes two digits or more.
+func short(v float64) string {
+	if v < 10 {
+		return fmt.Sprint(math.Round(v*10) / 10)
+	}
+	return fmt.Sprintf("%.0f", v)
 }
 
 // scale maps logarithms from low to high to the range of positions.

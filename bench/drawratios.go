@@ -10,15 +10,15 @@ import (
 // in which its ratio is, a line for os/exec, and a mark for the floor.
 func (r *results) drawRatios() *drawing {
 	rows := slices.DeleteFunc(slices.Clone(r.rows), func(row row) bool { return row.only })
-	const left, right, top, step = 300.0, 640.0, 100.0, 24.0
+	const left, right, top, step = 290.0, 620.0, 100.0, 24.0
 	bottom := top + step*float64(len(rows))
-	d := &drawing{title: "What xexec takes, for 1 that os/exec takes (less is better)", width: 880, height: bottom + 50}
+	d := &drawing{title: "What xexec takes, for 1 that os/exec takes (less is better)", width: 900, height: bottom + 50}
 
 	most := 1.1
 	for _, row := range rows {
-		most = max(most, row.ratio.mid)
+		most = max(most, row.ratio.hi)
 	}
-	most = min(math.Ceil(most*10)/10, 2)
+	most = min(math.Ceil(most*10)/10, 2) // the figures say what is beyond
 	at := func(ratio float64) float64 { return left + (right-left)*min(ratio, most)/most }
 
 	d.dot("x", 26, 54)
@@ -45,7 +45,7 @@ func (r *results) drawRatios() *drawing {
 		}
 		class, verdict := "", row.verdict()
 		if verdict != "" {
-			class, verdict = "worse", ", "+verdict
+			class, verdict = "worse", " "+verdict
 		}
 		d.text(class, right+16, y+4, "start", fmt.Sprintf("%.2f (%v)%s", row.ratio.mid, row.ratio, verdict))
 	}

@@ -40,7 +40,7 @@ type plan struct {
 var (
 	full = plan{rounds: 2000, few: 5, parallel: 64, outputsAtOnce: 200, large: 300 << 20, kills: []int{1000, 5000},
 		crowds: []int{100, 300, 1000, 3000, 10_000}, repeats: 100, repeated: 1000}
-	quick = plan{rounds: 60, few: 2, parallel: 8, outputsAtOnce: 20, large: 30 << 20, kills: []int{50},
+	quick = plan{rounds: 160, few: 3, parallel: 8, outputsAtOnce: 20, large: 30 << 20, kills: []int{50},
 		crowds: []int{20, 60}, repeats: 3, repeated: 30}
 )
 
