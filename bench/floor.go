@@ -11,14 +11,15 @@ import (
 //go:embed testdata/*.c
 var sources embed.FS
 
-// compiled makes a program of testdata in dir. It returns "" if there is no C
-// compiler that can do it.
+// compiled makes a program of testdata in dir. It returns "" and says why if there is
+// no C compiler that can do it.
 func compiled(dir, name string, flags ...string) (program string) {
 	source := name + ".c"
 	check(os.WriteFile(filepath.Join(dir, source), must(sources.ReadFile("testdata/"+source)), 0o666))
 	cc := exec.Command("cc", append(flags, "-O2", "-o", name, source)...)
 	cc.Dir = dir
-	if cc.Run() != nil {
+	if out, err := cc.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "%s is not measured: cc: %v\n%s", source, err, out)
 		return ""
 	}
 	return filepath.Join(dir, name)

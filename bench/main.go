@@ -1,8 +1,8 @@
 // Bench measures xexec beside os/exec, in one run, in turns, and prints medians
 // and ratios:
 //
-//	go run .                       a few minutes; about 10,000 children at a time
-//	go run . -quick                less of everything
+//	go run .                       five minutes; up to 10,000 children at a time
+//	go run . -quick                less of everything: half a minute at most
 //	go run . -svg ../docs/bench    also draws what it has measured
 //
 // It needs the programs true, echo, cat, head, sh and sleep. With a C compiler, it
@@ -22,6 +22,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"time"
 )
 
 // A plan is how much is measured.
@@ -39,8 +40,8 @@ type plan struct {
 
 var (
 	full = plan{rounds: 2000, few: 5, parallel: 64, outputsAtOnce: 200, large: 300 << 20, kills: []int{1000, 5000},
-		crowds: []int{100, 300, 1000, 3000, 10_000}, repeats: 100, repeated: 1000}
-	quick = plan{rounds: 160, few: 3, parallel: 8, outputsAtOnce: 20, large: 30 << 20, kills: []int{50},
+		crowds: []int{100, 300, 1000, 3000, 10_000}, repeats: 60, repeated: 1000}
+	quick = plan{rounds: 300, few: 3, parallel: 8, outputsAtOnce: 20, large: 30 << 20, kills: []int{50},
 		crowds: []int{20, 60}, repeats: 3, repeated: 30}
 )
 
@@ -56,8 +57,9 @@ func main() {
 	if *isQuick {
 		p = quick
 	}
+	start := time.Now()
 	r := p.measure()
-	fmt.Print(r.table())
+	fmt.Printf("%s\nmeasured in %v\n", r.table(), time.Since(start).Round(time.Second))
 	if *svg != "" {
 		if err := r.draw(*svg); err != nil {
 			fmt.Fprintln(os.Stderr, err)

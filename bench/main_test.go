@@ -34,9 +34,13 @@ func TestSmoke(t *testing.T) {
 			t.Errorf("%s was not measured: %+v", row.what, row)
 		}
 	}
+	r.crowds = append(r.crowds, crowd{100, need{crash: "crash"}, need{threads: 20, memory: 3 << 20}})
 	dir := t.TempDir()
 	if err := r.draw(dir); err != nil {
 		t.Fatal(err)
+	}
+	if threads, _ := os.ReadFile(filepath.Join(dir, "threads.svg")); !strings.Contains(string(threads), "os/exec, crash at 100<") {
+		t.Error("threads.svg shows no crash")
 	}
 	drawings, _ := filepath.Glob(filepath.Join(dir, "*.svg"))
 	if len(drawings) == 0 {

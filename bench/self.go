@@ -160,7 +160,8 @@ type figure struct {
 	get    func(sample) float64
 }
 
-// selves makes rows of what processes have measured of themselves, in turns.
+// selves makes rows of what processes have measured of themselves, in turns. A figure
+// that they do not know on this system is left out.
 func selves(rounds int, args []string, figures ...figure) (rows []row) {
 	var a, b []sample
 	alternate(rounds,
