@@ -6,7 +6,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -62,8 +61,9 @@ var CgroupDir = sync.OnceValue(func() string {
 			continue
 		}
 		for _, mount := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
-			probe := filepath.Join(mount, path, "xexec-test-"+strconv.Itoa(os.Getpid()))
-			if os.Mkdir(probe, 0o755) != nil {
+			// Its name is not made of our id: several may be the first of their name space.
+			probe, err := os.MkdirTemp(filepath.Join(mount, path), "xexec-test-*")
+			if err != nil {
 				continue
 			}
 			kill, err := os.OpenFile(probe+"/cgroup.kill", os.O_WRONLY|syscall.O_NOFOLLOW, 0)

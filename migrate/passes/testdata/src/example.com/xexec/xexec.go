@@ -56,5 +56,5 @@ func (c *Cmd) Pid() int                                                  { panic
 func (c *Cmd) SetTree(on bool)                                           { panic(0) }
 func (c *Cmd) SetStopSignal(sig os.Signal)                               { panic(0) }
 func (c *Cmd) SetGracePeriod(d time.Duration)                            { panic(0) }
-func (c *Cmd) SetOutputLimit(n int64)                                    { panic(0) }
+func (c *Cmd) SetOutputLimit(n int)                                    { panic(0) }
 func (c *Cmd) SetKillOnParentExit(on bool)                               { panic(0) }
