@@ -130,13 +130,13 @@ func (r *run) cancel(call func() error, why *cause.Reason) {
 	returned = true
 }
 
-// Cause returns why the command was ended: [context.Cause] of the context that
-// ended it (given to CommandContext, StartContext and so on, or to a Shutdown
-// that had to kill it), [ErrOutputLimit], or nil if it ended by itself, was
-// signalled by somebody else, or is not complete yet. It never blocks.
+// Cause returns why the command was ended: [context.Cause] of the context that ended it
+// (given to CommandContext, StartContext and so on, or to a Shutdown that had to kill
+// it), or [ErrOutputLimit]. It is nil if the command was not started, is not complete,
+// ended by itself, or was signalled by somebody else. It never blocks.
 //
-// It is for code that keeps os/exec's Run and Wait, whose error for a command
-// that its context ended is the [*ExitError] alone (golang/go#21880).
+// It is for code that keeps os/exec's Run and Wait, whose error for a command that its
+// context ended is the [*ExitError] alone.
 func (c *Cmd) Cause() error {
 	r := current(c)
 	if r == nil {

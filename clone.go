@@ -14,13 +14,11 @@ import (
 // side sets the other sees.
 func FromStd(cmd *exec.Cmd) *Cmd { return (*Cmd)(cmd) }
 
-// Std returns c as os/exec's type, for functions that take one. It is the same
-// object. Such a function may set fields, make pipes and start the command; its
-// I/O and its context are then os/exec's business, and everything else works as
-// for a command that [Cmd.Start] started.
-//
-// A command is started once, on one side. Do not call os/exec's Wait on a command
-// that is waited for here: it takes the exit status away from the others.
+// Std returns c as os/exec's type, for functions that take one. It is the same object.
+// Such a function may set fields, make pipes and start the command; its I/O and its
+// context are then os/exec's business, and everything else works as for a command that
+// [Cmd.Start] started. Do not call os/exec's Wait on a command that is waited for here:
+// it takes the exit status away from the others.
 func (c *Cmd) Std() *exec.Cmd { return (*exec.Cmd)(c) }
 
 // Clone returns a command that is configured like c and has not been started,
@@ -69,8 +67,7 @@ func (c *Cmd) madeHere(stream any) bool {
 	case *stdio.Capture, *stdio.PrefixSuffix:
 		return true
 	case io.Closer:
-		child, _ := oscmd.Pipes(c.Std())
-		return slices.ContainsFunc(child, func(c io.Closer) bool { return cause.Same(c, f) })
+		return slices.ContainsFunc(oscmd.ChildEnds(c.Std()), func(c io.Closer) bool { return cause.Same(c, f) })
 	}
 	return false
 }

@@ -1,74 +1,75 @@
-// Package xexec runs external commands. It is os/exec, used by changing one
-// import line, with processes that many may share:
+// Package xexec runs external commands. It is os/exec, used by changing one import
+// line, with processes that many goroutines may share:
 //
 //	import exec "example.com/xexec"
 //
-// Everything that compiled with os/exec compiles with it and does the same, save
-// the deviations listed below, each of which removes a failure. [Cmd] is os/exec's
-// struct under another name, the errors are os/exec's, and looking up, preparing and
-// forking are left to the os/exec that the program is built with.
+// A program that uses os/exec does the same with xexec, save the deviations listed
+// below, each of which removes a failure. [Cmd] is os/exec's struct under another name,
+// the errors are os/exec's, and looking up, preparing and forking are left to the
+// os/exec that the program is built with.
 //
 // # Waiting
 //
-// Any number of goroutines may wait, any number of times, and all get the same
-// result. [Cmd.WaitContext] can be left, [Cmd.TryWait] does not block, [Cmd.Done] is
-// for a select. While nobody waits, nothing runs and nothing is reaped: an exited
-// process stays a zombie, and keeps its process id from being used again.
+// Any number of goroutines may wait, any number of times, and all get the same result.
+// [Cmd.WaitContext] waits as long as a context lasts, [Cmd.TryWait] does not block,
+// [Cmd.Done] is for a select. While nobody waits, nothing runs and nothing is reaped:
+// an exited process stays a zombie, and keeps its process id.
 //
 // # Signals
 //
-// [Cmd.Kill] and [Cmd.Signal] may be called from any goroutine at any time. A
-// signal is sent only while the exit has not been seen, and the process is reaped
-// only after that: so it never reaches another process that has got the id since.
-// [Cmd.Terminate] asks a command to stop; [Cmd.Shutdown] asks, waits, then kills.
+// [Cmd.Kill] and [Cmd.Signal] may be called from any goroutine at any time. They never
+// reach another process with the same id: they send only while the exit has not been
+// seen, and the process is reaped only after that. [Cmd.Terminate] asks a command to
+// stop; [Cmd.Shutdown] asks, waits, then kills.
 //
 // # Contexts
 //
 // A context given to [CommandContext], or to [Cmd.RunContext] and the like, ends the
-// command; one given to [Cmd.WaitContext] or [Cmd.Shutdown] ends the waiting. Of a
-// command that has two, each ends it. [Cmd.SetGracePeriod] makes them ask first.
-// In the Context methods' errors, [errors.As] finds the [*ExitError], and [errors.Is]
-// the context's error and its cause. [Cmd.Cause] tells the reason to code that keeps
-// to os/exec's methods. A command that ends by itself is not blamed on its context.
+// command; a command may have both. [Cmd.SetGracePeriod] makes them ask first. The end
+// of [Cmd.WaitContext]'s context ends only the waiting; when that of [Cmd.Shutdown]
+// ends, the command is killed. In the Context methods' errors, [errors.As] finds the
+// [*ExitError], and [errors.Is] the context's error and its cause. [Cmd.Cause] tells
+// the reason to code that keeps to os/exec's methods. A command that ends by itself is
+// not blamed on its context.
 //
-// A Cancel of the caller's may call Signal, Kill, Terminate and Shutdown. It cannot
-// wait for the command (Wait, WaitContext, Done), whose result it is part of: while it
-// runs, a process that was alive when it was called is not reaped.
+// A Cancel of the caller's may call Signal, Kill, Terminate and Shutdown. It must not
+// wait for the command (Wait, WaitContext, Done), which is complete only after it.
+// While it runs, a process that was alive when it was called is not reaped.
 //
 // # Trees
 //
-// With [Cmd.SetTree], the command and all that it starts are one unit. What holds it
-// together, and who is in it, [Cmd.TreeKind] tells:
+// With [Cmd.SetTree], the command and all that it starts are one unit. [Cmd.TreeKind]
+// tells what holds it together, and so who is in it:
 //
 //   - [Cgroup], on Linux where this process may make a child of its own cgroup in a
 //     version 2 hierarchy (as root in most containers, or in a delegated systemd
 //     scope), with cgroup.kill (Linux 5.14): every descendant.
-//   - [ProcessGroup], on other Linux systems, macOS and the BSDs: the process group
-//     of the leader. A descendant that leaves it, as daemons do with setsid(2), is
-//     not in the tree. Where it cannot be seen whether others are left in a group
-//     (NetBSD, OpenBSD, DragonFly, 32-bit FreeBSD, Linux without a /proc of our pid
-//     namespace), they are killed when the leader exits, also after Terminate.
+//   - [ProcessGroup], on other Linux systems, macOS and the BSDs: the process group of
+//     the leader. A descendant that leaves it, as daemons do with setsid(2), is not in
+//     the tree. Where it cannot be seen whether others are left in a group (NetBSD,
+//     OpenBSD, DragonFly, 32-bit FreeBSD, Linux without a /proc of our pid namespace),
+//     they are killed when the leader exits, also after Terminate.
 //   - [JobObject], on Windows: every descendant.
 //
-// A member that cannot be killed, as it is another user's, is not waited for; one that
-// is killed and does not die (in an uninterruptible system call) is, without a bound.
+// A member that cannot be killed, as it is another user's, is not waited for. One that
+// was killed and does not die (in an uninterruptible system call) is, without a bound.
 // Where this process is PID 1 or a subreaper, members that become its children are
 // reaped with the tree, and no others. A group whose leader somebody else has reaped
 // can be reached through the leader's pidfd (Linux 6.9) or not at all.
 //
-// SysProcAttr is not modified. It may ask for a session (Setsid), or for the
-// foreground of a terminal, which goes back to the group that had it when the tree
-// ends. A tree in the background that reads from its terminal is stopped by the
-// system (SIGTTIN): give it another Stdin, or the foreground. The group of another
-// process (Pgid) contradicts SetTree; with a cgroup of the caller's (UseCgroupFD)
-// the tree is the process group. A command that os/exec's Start has started is a
-// tree if SysProcAttr made it lead a group.
+// SysProcAttr is not modified. It may ask for a session (Setsid), or for the foreground
+// of a terminal, which goes back to the group that had it when the tree ends. A tree in
+// the background that reads from its terminal is stopped by the system (SIGTTIN): give
+// it another Stdin, or the foreground. The group of another process (Pgid) contradicts
+// SetTree. With a cgroup of the caller's (UseCgroupFD), the tree is the process group.
+// A command that os/exec's Start has started is a tree if SysProcAttr made it lead a
+// group.
 //
 // # Functions that take an *exec.Cmd
 //
-// [Cmd.Std] and [FromStd] convert between the two types; the object is the same, so
-// what such a function sets is set here. It may start the command: what follows the
-// start works as for any other.
+// A function that takes os/exec's type gets [Cmd.Std], and what returns it goes through
+// [FromStd]. The object is the same on both sides. Such a function may start the
+// command: what follows the start works as for any other.
 //
 //	tty, err := pty.Start(cmd.Std())
 //
@@ -78,7 +79,8 @@
 //  2. Output is not discarded, by Wait or by WaitDelay. What the command wrote can be
 //     read from StdoutPipe and StderrPipe while, and after, Wait returns; then comes
 //     [io.EOF], never "file already closed" ([golang/go#19685]).
-//  3. StdoutPipe's and StderrPipe's readers have the methods of [os.File] and are none.
+//  3. The readers of StdoutPipe and StderrPipe have the methods of [os.File] but are
+//     not one.
 //  4. No goroutine watches a context ([golang/go#52580]).
 //  5. Start retries for 0.1 s when the program file is still open for writing
 //     ([golang/go#22315]).
@@ -88,18 +90,19 @@
 //
 // # Linux, macOS and the BSDs
 //
-// On Linux an exit is seen with waitid(2) and WNOWAIT, by the pidfd of [os.Process].
-// A few waits block a thread each; all others share one epoll(7) set, with neither a
+// On Linux an exit is seen with waitid(2) and WNOWAIT, by the pidfd of [os.Process]. A
+// few waits block a thread each; all others share one epoll(7) set, with neither a
 // thread nor a descriptor for each child. Without pidfds (before Linux 5.4, under a
 // seccomp filter), each waited-for child takes a thread. A program that mostly starts
-// commands gains from a GOMAXPROCS above the number of processors: a thread that
-// forks keeps its P until the exec. On macOS and the BSDs one kqueue(2) and one
-// thread serve all waits.
+// commands gains from a GOMAXPROCS above the number of processors: a thread that forks
+// keeps its P until the exec. On macOS and the BSDs one kqueue(2) and one thread serve
+// all waits.
 //
 // # Windows
 //
-// [os.Kill] and [os.Interrupt] are the only signals, and Interrupt and Terminate
-// are CTRL_BREAK to a console process group: see [Cmd.Signal].
+// [os.Kill] kills. [os.Interrupt], SIGTERM and Terminate send CTRL_BREAK to a console
+// process group: see [Cmd.Signal]. There are no other signals. A few waits block a
+// thread each; all others share the system's thread pool.
 //
 // # Solaris, AIX and Plan 9
 //

@@ -73,6 +73,7 @@ type run struct {
 	mu      sync.Mutex
 	child   *child.Child
 	phase   phase
+	waited  bool          // somebody has waited for it here
 	changed chan struct{} // closed when there may be a step to take, and replaced
 	done    chan struct{} // closed when the run is complete
 	pipes   []io.Closer   // the parent's ends that methods have made, until they are closed

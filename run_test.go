@@ -57,6 +57,9 @@ func TestPipeIsEnlargedForLargeOutput(t *testing.T) {
 
 // What a large output was collected in is not kept.
 func TestLargeOutputIsGivenBack(t *testing.T) {
+	if testkit.RaceEnabled {
+		t.Skip("the race detector keeps what pools have")
+	}
 	testkit.Deadline(t, 2*testkit.Stuck)
 	if _, err := os.Stat("/proc/self/statm"); err != nil {
 		testkit.Lack(t, err)

@@ -16,20 +16,19 @@ import (
 // [Cmd.Signal] for what it returns.
 func (c *Cmd) Kill() error { return c.Signal(os.Kill) }
 
-// Signal sends sig to the command's process, or to all of its tree ([Cmd.SetTree]),
-// and never to another: not to a process that has got its id since.
+// Signal sends sig to the command's process, or to all of its tree ([Cmd.SetTree]), and
+// never to another process that has got its id since. It returns nil only if the
+// process was alive, [os.ErrProcessDone] once it has exited, reaped or not, and an
+// error that says "exec: not started" before Start has returned. Any goroutine may call
+// it at any time, and it never blocks.
 //
-// It returns nil only if the process was alive, [os.ErrProcessDone] once it has
-// exited, reaped or not, and an error that says "exec: not started" before Start
-// has returned. Any goroutine may call it at any time, and it never blocks.
-//
-// On Windows there are [os.Kill] and, for a command that leads a console process
-// group on our console (as with SetTree, or CREATE_NEW_PROCESS_GROUP),
-// [os.Interrupt] and SIGTERM, which send CTRL_BREAK; any other is an error that is
+// On Windows, [os.Kill] kills. [os.Interrupt] and SIGTERM send CTRL_BREAK to a command
+// that leads a console process group on our console (as with SetTree, or
+// CREATE_NEW_PROCESS_GROUP). Any other signal is an error that is
 // [errors.ErrUnsupported].
 //
-// On Solaris, AIX and Plan 9 it cannot be seen that a process has exited before it
-// is reaped; until then the result is nil.
+// On Solaris, AIX and Plan 9 it cannot be seen that a process has exited before it is
+// reaped; until then the result is nil.
 func (c *Cmd) Signal(sig os.Signal) error {
 	r := current(c)
 	if r == nil {
@@ -40,15 +39,16 @@ func (c *Cmd) Signal(sig os.Signal) error {
 	return r.send(sig)
 }
 
-// Terminate asks the command to stop: it sends the stop signal, which is SIGTERM
-// (on Windows CTRL_BREAK) unless [Cmd.SetStopSignal] says otherwise, and lets a
-// process or tree that is stopped continue (SIGCONT), so that it can obey. See
-// [Cmd.Signal] for what it returns. If this system can never send the signal, the
-// error is [errors.ErrUnsupported]: on Windows, where other languages call Kill so,
-// for a process without a console in common with us, as of a service.
+// Terminate asks the command to stop: it sends the stop signal, SIGTERM unless
+// [Cmd.SetStopSignal] says otherwise, and lets a process or tree that is stopped
+// continue (SIGCONT), so that it can obey. See [Cmd.Signal] for what it returns. If
+// this system can never send the signal, the error is [errors.ErrUnsupported].
 //
-// It can be used as c.Cancel, with WaitDelay as the time after which the command
-// is killed; [Cmd.SetGracePeriod] does both.
+// On Windows SIGTERM is CTRL_BREAK, which a service without a console cannot send; what
+// other languages call terminate there is Kill.
+//
+// It can be used as c.Cancel, with WaitDelay as the time after which the command is
+// killed; [Cmd.SetGracePeriod] does both.
 func (c *Cmd) Terminate() error {
 	r := current(c)
 	if r == nil {
@@ -59,28 +59,27 @@ func (c *Cmd) Terminate() error {
 	return r.ask(nil)
 }
 
-// Shutdown stops the command: it sends the stop signal, as [Cmd.Terminate] does,
-// and waits until the process, or its whole tree, is gone; when ctx ends first, it
-// kills what is left and waits for its death. A stop signal that this system can
-// never send is not waited for: the command is killed at once, and the error is
-// [errors.ErrUnsupported].
+// Shutdown stops the command: it sends the stop signal, as [Cmd.Terminate] does, and
+// waits until the process, or its whole tree, is gone. When ctx ends first, it kills
+// what is left and waits for its death. If this system can never send the stop signal,
+// it kills at once, and the error is [errors.ErrUnsupported].
 //
-// It returns nil if no Shutdown had to kill the command (how it ended is for Wait
-// to tell), and if one had to, an error in which [errors.Is] finds ctx.Err() and
+// It returns nil if no Shutdown had to kill anything (how the command ended is for Wait
+// to tell), and otherwise an error in which [errors.Is] finds ctx.Err() and
 // [context.Cause] of ctx. If the process cannot be killed, because it belongs to
-// another user, the error says so. For a process that is killed and does not die,
-// as in an uninterruptible system call, there is no bound.
+// another user, the error says so. One that is killed and does not die, as in an
+// uninterruptible system call, is waited for without a bound.
 //
-// It returns when the command is gone. What the command wrote is then still copied,
-// for which Shutdown waits 0.1 s at most, and Wait returns once it is: neither waits
-// for a Stdin reader, or for a descendant that holds the output open.
+// It returns when the command is gone, and waits 0.1 s at most for its output to be
+// copied. Wait returns once it is. Neither waits for a Stdin reader, or for a
+// descendant that holds the output open.
 //
-// Any number of goroutines may call it, also after the command has exited. The
-// stop signal is sent once, the first ctx that ends decides, and all get the same
-// answer. It may be called from Cancel, and from a Writer. It panics if ctx is nil.
+// Any number of goroutines may call it, also after the command has exited. The stop
+// signal is sent once, the first ctx that ends decides, and all get the same answer. It
+// may be called from Cancel, and from a Writer. It panics if ctx is nil.
 func (c *Cmd) Shutdown(ctx context.Context) error {
 	notNil(ctx)
-	r, _ := c.waited()
+	r := current(c)
 	if r == nil {
 		return errNotStarted
 	}

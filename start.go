@@ -22,7 +22,7 @@ func (c *Cmd) start(bound context.Context, here bool) (*run, error) {
 	}
 	in := oscmd.Copy(c.Std()) // the struct is not read any more once the run is published
 	own, cancel := oscmd.Context(c.Std()), cancels.Of(c.Std())
-	ends, parent := oscmd.Pipes(c.Std())
+	ends, parent := oscmd.ChildEnds(c.Std()), oscmd.ParentEnds(c.Std())
 	var started *child.Started
 	defer func() { // also if a method of a context panics
 		for _, f := range ends {
@@ -118,11 +118,5 @@ func adopt(c *Cmd, settings settings) *run {
 	r.delay = c.WaitDelay
 	r.child = child.Adopt(c.Process, c.SysProcAttr, settings.wholeTree, &r.mu, r.wake, r.waitStd, r.waitMayBlock, r.stdReaped)
 	r.kept = r.result()
-	if state := c.ProcessState; state != nil { // os/exec's Wait was called, too
-		r.child.Reaped(state, nil)
-		if !state.Success() {
-			r.kept.stdErr = &ExitError{ProcessState: state}
-		}
-	}
 	return r
 }

@@ -85,8 +85,7 @@ func (s *state) forget() {
 
 // heldRun returns the run that c's struct holds, if that is the run of its process.
 func heldRun(c *Cmd) *run {
-	_, held := oscmd.Pipes(c.Std())
-	for _, h := range held {
+	for _, h := range oscmd.ParentEnds(c.Std()) {
 		if o, ok := h.(*outcome); ok && o.run.child.OS() == c.Process {
 			return o.run
 		}
@@ -153,6 +152,9 @@ func (s *state) doneChan(c *Cmd) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if r := s.current(c); r != nil {
+		r.mu.Lock()
+		r.noteStdWait(c)
+		r.mu.Unlock()
 		r.waitInBackground(c)
 		return r.done
 	}

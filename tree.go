@@ -9,27 +9,24 @@ import (
 
 // SetTree makes the command and all that it starts one unit, its tree.
 //
-// When the tree is over, the command is over: Wait, Run, Output and Shutdown then
-// take what is in the output pipes and return, whoever else holds these open. So a
-// daemon that the command has left behind does not make Output hang, with a context
-// or without (golang/go#13155, golang/go#23019).
+// When the tree is over, the command is over: Wait, Run, Output and Shutdown then take
+// what is in the output pipes and return, whoever else holds these open. So a daemon
+// that the command has left behind does not make Output hang.
 //
-// Kill, Signal, Terminate, Shutdown and the end of a context reach the whole tree,
-// and report about it: nil if a live process of it got the signal,
-// [os.ErrProcessDone] once all are gone. When the leader, the process that was
-// started, exits by itself, the rest is killed at once. When the tree was asked to
-// stop before that, the rest has as much time as the leader: until Shutdown's ctx
-// ends, or the grace period or WaitDelay is over, and without those no limit.
+// Kill, Signal, Terminate, Shutdown and the end of a context reach the whole tree. They
+// return nil if a live process of it got the signal, [os.ErrProcessDone] once all are
+// gone. When the leader, the process that was started, exits by itself, the rest is
+// killed at once. If the tree was asked to stop before, the rest has as much time as
+// the leader: until Shutdown's ctx ends, or the grace period or WaitDelay is over;
+// without those, no limit.
 //
-// A tree is a process group of its own, so a terminal's Ctrl-C does not reach it,
-// and it is off by default. The package documentation, under Trees, says what is in
-// the tree on which system, and what SysProcAttr may ask for beside it. A tree that
-// a system does not have, or that SysProcAttr contradicts, is an error of Start;
-// the first is [errors.ErrUnsupported].
+// A tree is a process group of its own, which a terminal's Ctrl-C does not reach: so it
+// is off by default. The package documentation, under Trees, says who is in it on which
+// system, and what SysProcAttr may ask for. Start fails on a system without trees, with
+// [errors.ErrUnsupported], and if SysProcAttr contradicts.
 //
 // This and the other settings are methods as os/exec's struct has no room for them.
-// They are for before the start, like fields, and later change nothing; Clone
-// carries them, a struct copy does not have them.
+// They are for before the start, like fields, and later change nothing.
 func (c *Cmd) SetTree(whole bool) {
 	c.set(func(s *settings) { s.wholeTree = whole })
 }
@@ -44,13 +41,12 @@ func (c *Cmd) SetStopSignal(sig os.Signal) {
 
 // SetGracePeriod makes the end of a context ask before it kills: it sends the stop
 // signal, as [Cmd.Terminate] does, and kills what is left of the command, or of its
-// tree, after d. That needs neither Cancel nor WaitDelay. With d = 0, the default,
-// it kills at once; a negative d is an error of Start.
+// tree, after d. It kills at once if d is 0, the default, or if this system can never
+// send the stop signal. With a negative d, Start fails.
 //
-// A Cancel of the caller's takes its place; WaitDelay keeps its own meaning beside
-// it. A command that obeys was ended by the context: its error and [Cmd.Cause] say
-// so, also if its exit status is zero. If this system can never send the stop signal,
-// the command is killed at once. It is for before the start.
+// A command that obeys was ended by the context: its error and [Cmd.Cause] say so, also
+// if its exit status is zero. A Cancel of the caller's takes the place of all this;
+// WaitDelay keeps its meaning beside it. It is for before the start.
 func (c *Cmd) SetGracePeriod(d time.Duration) {
 	c.set(func(s *settings) { s.gracePeriod = d })
 }
@@ -64,23 +60,22 @@ func (c *Cmd) SetOutputLimit(n int) {
 	c.set(func(s *settings) { s.outputLimit = n })
 }
 
-// SetKillOnParentExit makes the operating system kill the command when this
-// process ends, however it ends. It is for before the start.
+// SetKillOnParentExit makes the operating system kill the command when this process
+// ends, however it ends. It is for before the start.
 //
-// On Linux and FreeBSD that is SysProcAttr.Pdeathsig (if it is set already, that
-// signal is sent instead of SIGKILL), which the system forgets when the command
-// executes a set-user-ID program or, on Linux, changes its credentials. It reaches
-// the process that was started, and what that has started only where it is the first
-// of a pid namespace (root on Linux, CLONE_NEWPID). An execve(2) of this process does
-// not end it, and kills nothing.
+// On Linux and FreeBSD it is SysProcAttr.Pdeathsig; if that is set already, that signal
+// is sent instead of SIGKILL. The system forgets it when the command executes a
+// set-user-ID program or, on Linux, changes its credentials. It reaches what the
+// command has started only if that is the first of a pid namespace (root on Linux,
+// CLONE_NEWPID). An execve(2) of this process kills nothing.
 //
-// Linux sends the signal when the thread ends that has forked (golang/go#27505). So
+// Linux sends the signal when the thread that has forked ends (golang/go#27505). So
 // such commands are forked on a few threads that are kept until the last of them is
-// waited for, and not on the caller's, whose namespaces, capabilities and priority
-// they do not inherit.
+// waited for. They do not inherit the namespaces, capabilities and priority of the
+// caller's thread.
 //
-// On Windows it is a job object: of the tree with SetTree, otherwise of the process.
-// On other systems Start returns an error that is [errors.ErrUnsupported].
+// On Windows it is a job object: of the tree with SetTree, otherwise of the process. On
+// other systems Start returns an error that is [errors.ErrUnsupported].
 func (c *Cmd) SetKillOnParentExit(kill bool) {
 	c.set(func(s *settings) { s.killOnParentExit = kill })
 }
@@ -103,8 +98,8 @@ func (k TreeKind) String() string {
 	return names[k]
 }
 
-// TreeKind returns what holds the command's tree together. It is NoTree before
-// the start and without [Cmd.SetTree]. It never blocks.
+// TreeKind returns what holds the command's tree together: NoTree before the start and
+// without [Cmd.SetTree]. It never blocks.
 func (c *Cmd) TreeKind() TreeKind {
 	if r := current(c); r != nil {
 		return TreeKind(r.child.Kind()) // the same numbers

@@ -277,6 +277,7 @@ func TestTerminateOfTreeWithoutDeadline(t *testing.T) {
 		if err := c.Terminate(); err != nil {
 			t.Fatal(err)
 		}
+		testkit.Eventually(t, "the leader has left", func() bool { return testkit.Zombie(c.Pid()) })
 		ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 		defer cancel()
 		if err := c.WaitContext(ctx); err != context.DeadlineExceeded {

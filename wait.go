@@ -17,7 +17,23 @@ func (c *Cmd) waited() (*run, *outcome) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.noteStdWait(c)
 	return r, r.result()
+}
+
+// noteStdWait takes over what os/exec's Wait has found out, if that was called before
+// anybody waits here: it may not run now. The caller holds r.mu.
+func (r *run) noteStdWait(c *Cmd) {
+	if r.ours || r.waited {
+		return
+	}
+	r.waited = true
+	if state := c.ProcessState; state != nil {
+		r.child.Reaped(state, nil)
+		if !state.Success() {
+			r.result().stdErr = &ExitError{ProcessState: state}
+		}
+	}
 }
 
 // publish sets ProcessState in c, if c is a copy of the struct that was started.
@@ -33,15 +49,16 @@ func (r *run) publish(c *Cmd) {
 	runtime.KeepAlive(c)
 }
 
-// Wait waits for the command to exit and for the copying to and from Stdin,
-// Stdout and Stderr to complete. The command must have been started.
+// Wait waits until the command has exited and the copying to and from Stdin, Stdout and
+// Stderr is over. The command must have been started. As under os/exec, a Write that
+// does not return holds Wait up, for longer than WaitDelay too.
 //
-// Any number of goroutines may call it, any number of times, and all get the
-// same error value: nil if the command exited with status zero and all was copied;
-// an [*ExitError] if it failed; another error for a copy that failed, a context that
-// ended it or [ErrWaitDelay]. The command is reaped, and c.ProcessState written, once,
-// before the first Wait returns. If somebody else has reaped the process, with
-// wait4(-1) or c.Process.Wait, the error is os/exec's (on Unix, syscall.ECHILD).
+// Any number of goroutines may call it, any number of times, and all get the same error
+// value: nil if the command exited with status zero and all was copied; an [*ExitError]
+// if it failed; another error for a copy that failed, a context that ended it or
+// [ErrWaitDelay]. The command is reaped, and c.ProcessState written, once, before the
+// first Wait returns. If somebody else has reaped the process, with wait4(-1) or
+// c.Process.Wait, the error is os/exec's (on Unix, syscall.ECHILD).
 func (c *Cmd) Wait() error {
 	r, o := c.waited()
 	if r == nil {
@@ -52,9 +69,9 @@ func (c *Cmd) Wait() error {
 	return o.err
 }
 
-// WaitContext waits like [Cmd.Wait], for as long as ctx lasts. The end of ctx ends
-// the waiting and never the command, which runs on and can be waited for again. To
-// end the command with a context, see [Cmd.RunContext].
+// WaitContext waits like [Cmd.Wait], for as long as ctx lasts. The end of ctx ends the
+// waiting and never the command, which runs on and can be waited for again. To end the
+// command with a context, see [Cmd.RunContext].
 //
 // If ctx ends first, [errors.Is] finds ctx.Err() and [context.Cause] of ctx in the
 // error. A command that is already complete wins over a ctx that is already done.
@@ -73,11 +90,9 @@ func (c *Cmd) WaitContext(ctx context.Context) error {
 	return cause.Of(ctx).Error(nil, nil)
 }
 
-// TryWait reports, without blocking, whether the command is complete, and if so
-// what Wait returns. If the command has exited, TryWait reaps it. It is complete
-// when it has exited and its output has been copied.
-//
-// A command that was not started is not done, and err is Wait's.
+// TryWait reports, without blocking, whether the command is complete (it has exited,
+// and its output was copied), and if so returns Wait's error. It reaps a command that
+// has exited. For one that was not started, done is false and err is Wait's.
 func (c *Cmd) TryWait() (done bool, err error) {
 	r, o := c.waited()
 	if r == nil {
@@ -91,20 +106,19 @@ func (c *Cmd) TryWait() (done bool, err error) {
 	return done, err
 }
 
-// Done returns a channel that is closed when Wait would return at once. It
-// counts as waiting for the command: a goroutine does it until the command is
-// complete, and reaps it when it exits.
+// Done returns a channel that is closed when Wait would return at once. It counts as
+// waiting: a goroutine waits for the command, and reaps it when it exits.
 //
-// Called before the start, the channel is that of the command once it is
-// started here, and is closed if the start fails (Wait then says that it was not
-// started).
+// Called before the start, it returns the channel of the command that is then started
+// here. If the start fails, the channel is closed, and Wait says that it was not
+// started.
 func (c *Cmd) Done() <-chan struct{} {
 	return stateOf(c).doneChan(c)
 }
 
-// Pid returns the process id of the command, 0 before Start. Unlike c.Process.Pid,
-// it may be called while another goroutine is in Start, and after
-// [os.Process.Release]. It never blocks.
+// Pid returns the process id of the command, 0 before the start. Unlike c.Process.Pid,
+// it may be called while another goroutine is in Start, and after [os.Process.Release].
+// It never blocks.
 func (c *Cmd) Pid() int {
 	if r := current(c); r != nil {
 		return r.child.Pid()

@@ -37,11 +37,10 @@ func TestWaitAfterOsExecsWait(t *testing.T) {
 	for _, code := range []string{"0", "3"} {
 		for name, prepare := range map[string]func(*xexec.Cmd) error{
 			"wait: no child processes": (*xexec.Cmd).Start, // or waitid:
-			"exec: Wait was already called": func(c *xexec.Cmd) error {
+			"exit status " + code: func(c *xexec.Cmd) error {
 				defer c.Pid()
 				return c.Std().Start()
 			},
-			"exit status " + code: func(c *xexec.Cmd) error { return c.Std().Start() },
 		} {
 			c := xtest.Helper(t, "exit", code)
 			var out bytes.Buffer

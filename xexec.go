@@ -32,15 +32,14 @@ import (
 //	Cancel       func() error         what is called when CommandContext's context ends
 //	WaitDelay    time.Duration        the time that is left after that, or after the exit
 //
-// Like there, a Cmd is started once. Unlike there, what follows the start (Wait,
-// Signal, Shutdown and so on) may be called by any number of goroutines at the same
-// time, as often as they like, also while another goroutine is in Start. What
-// prepares it may not, as there: the fields, the Set methods, the pipes.
+// A Cmd is started once. The fields, the Set methods and the pipe methods are for
+// before that, and for one goroutine. Any number of goroutines may call the others
+// (Wait, Signal, Shutdown and so on) at the same time, as often as they like, also
+// while one is in Start.
 //
-// A struct copy made before the start is a command of its own. It has the fields,
-// and not what the Set methods set: use [Cmd.Clone] to carry that over. A copy made
-// after the start is the same run. A struct may be assigned over when its command
-// is complete, or could not be started; it is the new command from then on.
+// A copy of the struct made before the start is another command, without what the Set
+// methods have set: see [Cmd.Clone]. A copy made later is the same run. A struct may be
+// assigned over when its command is complete, or could not be started.
 type Cmd exec.Cmd
 
 // Error is returned by [LookPath] and by Start for a name that is not an
@@ -64,8 +63,8 @@ var (
 	ErrWaitDelay = exec.ErrWaitDelay
 )
 
-// ErrOutputLimit is found by [errors.Is] in the error of a command that wrote more
-// than [Cmd.SetOutputLimit] allows.
+// ErrOutputLimit is the error of a command that wrote more than [Cmd.SetOutputLimit]
+// allows. Test for it with [errors.Is].
 var ErrOutputLimit error = cause.ErrOutputLimit
 
 var (
@@ -82,13 +81,13 @@ func Command(name string, arg ...string) *Cmd {
 	return FromStd(exec.Command(name, arg...))
 }
 
-// CommandContext is like [Command] with a context: if it ends before the
-// command does, Cancel is called, which by default kills the command, and
-// WaitDelay starts to run. It panics if ctx is nil.
+// CommandContext is like [Command] with a context: if it ends before the command does,
+// Cancel is called, which by default kills the command, and WaitDelay starts to run. It
+// panics if ctx is nil.
 //
-// As under os/exec, a command that was ended this way gives its exit status as
-// error; [Cmd.Cause] tells why, and [Cmd.RunContext] returns an error that tells both.
-// No goroutine watches ctx, unless its Done channel is not package context's.
+// As under os/exec, the error of a command that was ended this way is its exit status.
+// [Cmd.Cause] tells why it was ended, the error of [Cmd.RunContext] both. No goroutine
+// watches ctx, unless its Done channel is not package context's.
 func CommandContext(ctx context.Context, name string, arg ...string) *Cmd {
 	c := FromStd(exec.CommandContext(ctx, name, arg...))
 	c.Cancel = defaultCancel(c)
@@ -102,30 +101,28 @@ func (c *Cmd) String() string { return c.Std().String() }
 // as [exec.Cmd.Environ] does.
 func (c *Cmd) Environ() []string { return c.Std().Environ() }
 
-// Start starts the command and does not wait for it. The process is forked on
-// the caller's goroutine and thread (but see [Cmd.SetKillOnParentExit]).
+// Start starts the command and does not wait for it. The process is forked on the
+// caller's goroutine and thread (but see [Cmd.SetKillOnParentExit]). The errors are
+// os/exec's, and a failure leaves no process, descriptor or goroutine behind.
 //
-// If it succeeds, c.Process is set, and the command should be waited for: it
-// stays a zombie, holding its process id and group id, until somebody does.
-//
-// A failure leaves nothing behind: no process, no descriptor, no goroutine. The
-// errors are os/exec's. A program file that is still open for writing (ETXTBSY,
-// golang/go#22315) is tried again for 0.1 s.
+// If it succeeds, c.Process is set, and the command should be waited for: it stays a
+// zombie, holding its process id and group id, until somebody does.
 func (c *Cmd) Start() error {
 	_, err := c.start(nil, false)
 	return err
 }
 
-// StartContext starts the command like [Cmd.Start], and ends it when ctx ends: by
-// its Cancel, if that is set, else by killing it, or as [Cmd.SetGracePeriod] says.
-// WaitDelay then runs as for a command made by [CommandContext], whose own context
-// stays in force beside ctx. StartContext panics if ctx is nil.
+// StartContext starts the command like [Cmd.Start], and ends it when ctx ends: by its
+// Cancel, if that is set, else by killing it, or as [Cmd.SetGracePeriod] says.
+// WaitDelay then runs. [CommandContext]'s context stays in force beside ctx. It panics
+// if ctx is nil.
 //
-// A ctx that has already ended starts nothing. If ctx ends the command, the error of
-// Wait, RunContext, OutputContext and CombinedOutputContext tells both how the
-// command exited and why: [errors.As] finds the [*ExitError], if the exit was not
-// a success, and [errors.Is] finds ctx.Err() and [context.Cause] of ctx. A command
-// that ends by itself just before ctx does gives its plain result.
+// If ctx ends the command, the error of Wait, RunContext, OutputContext and
+// CombinedOutputContext tells how it exited and why: [errors.As] finds the
+// [*ExitError], unless it exited with zero, and [errors.Is] ctx.Err() and
+// [context.Cause] of ctx. A command that ends by itself just before ctx does gives its
+// plain result. A ctx that has already ended starts nothing; the error is the same,
+// without an exit.
 func (c *Cmd) StartContext(ctx context.Context) error {
 	_, err := c.start(notNil(ctx), false)
 	return err
@@ -135,8 +132,8 @@ func (c *Cmd) StartContext(ctx context.Context) error {
 func (c *Cmd) Run() error { return c.run(nil) }
 
 // RunContext runs the command like [Cmd.Run], and ends it when ctx ends. See
-// [Cmd.StartContext] for how, and for its errors. To stop waiting without ending
-// the command, see [Cmd.WaitContext].
+// [Cmd.StartContext] for how, and for its errors. To end only the waiting, see
+// [Cmd.WaitContext].
 func (c *Cmd) RunContext(ctx context.Context) error {
 	return c.run(notNil(ctx))
 }
@@ -160,11 +157,9 @@ func (c *Cmd) run(ctx context.Context) error {
 	return c.Wait()
 }
 
-// Output runs the command and returns its standard output. [Cmd.SetOutputLimit]
-// bounds that.
-//
-// If the command fails and c.Stderr was nil, [ExitError.Stderr] holds the first
-// and the last 32 KiB of its standard error.
+// Output runs the command and returns its standard output, also if it fails. If
+// c.Stderr was nil, [exec.ExitError.Stderr] then holds the first and the last 32 KiB of
+// its standard error. [Cmd.SetOutputLimit] bounds the output.
 func (c *Cmd) Output() ([]byte, error) { return c.output(nil) }
 
 // OutputContext returns the command's output like [Cmd.Output], and ends the
@@ -186,8 +181,9 @@ func (c *Cmd) output(ctx context.Context) ([]byte, error) {
 	return stdout.Take(), err
 }
 
-// CombinedOutput runs the command and returns its standard output and standard
-// error, in the order in which they were written. [Cmd.SetOutputLimit] bounds that.
+// CombinedOutput runs the command and returns its standard output and standard error,
+// in the order in which they were written, also if it fails. [Cmd.SetOutputLimit]
+// bounds them.
 func (c *Cmd) CombinedOutput() ([]byte, error) { return c.combinedOutput(nil) }
 
 // CombinedOutputContext returns the command's output and error output like
@@ -225,16 +221,13 @@ func (c *Cmd) newCapture() *stdio.Capture {
 // has exited; close it earlier to make the command see the end of its input.
 func (c *Cmd) StdinPipe() (io.WriteCloser, error) { return c.Std().StdinPipe() }
 
-// StdoutPipe returns a pipe that is connected to the command's standard output
-// when it starts.
+// StdoutPipe returns a pipe that is connected to the command's standard output when it
+// starts. What the command wrote can be read before, while and after Wait returns; then
+// comes [io.EOF]. Wait does not wait for a reader: it moves what is left in the pipe
+// (at most what a pipe holds) to memory and closes the descriptor.
 //
-// Nothing is lost by when Wait is called: what the command wrote before it
-// exited can be read before, while and after Wait returns, then the reader sees
-// [io.EOF]. For that, Wait moves what is left in the pipe (at most what a pipe
-// holds) to memory and closes the descriptor; it does not wait for a reader.
-//
-// The reader has the methods of [os.File] but is not one. Given to another
-// Cmd as Stdin it passes its descriptor on, as a file does.
+// The reader has the methods of [os.File] but is not one. Given to another Cmd as Stdin
+// it passes its descriptor on, as a file does.
 func (c *Cmd) StdoutPipe() (io.ReadCloser, error) {
 	return c.outputPipe(c.Std().StdoutPipe())
 }

@@ -3,7 +3,7 @@ module example.com/xexec/bench
 go 1.26.0
 
 require (
-	example.com/xexec v0.0.0
+	example.com/xexec v0.9.0
 	golang.org/x/perf v0.0.0-20260908200009-22c9c6c9d4da
 	gonum.org/v1/plot v0.17.0
 )
@@ -20,5 +20,3 @@ require (
 	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/text v0.42.0 // indirect
 )
-
-replace example.com/xexec => ../

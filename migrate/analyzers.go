@@ -11,6 +11,7 @@ import (
 	"example.com/xexec/migrate/passes/killtree"
 	"example.com/xexec/migrate/passes/osexec"
 	"example.com/xexec/migrate/passes/processkill"
+	"example.com/xexec/migrate/passes/settings"
 	"example.com/xexec/migrate/passes/signalstring"
 	"example.com/xexec/migrate/passes/stopsequence"
 	"example.com/xexec/migrate/passes/waitgoroutine"
@@ -18,12 +19,14 @@ import (
 	"golang.org/x/tools/go/analysis"
 )
 
-// Offers returns the analyzers of what xexec makes possible. They look at code
-// that uses xexec, and suggest fixes where these keep the behaviour.
+// Offers returns the analyzers that look at code that uses xexec: for what it makes
+// possible, and for settings without effect. processkill suggests fixes where these
+// keep the behaviour, the others report.
 func Offers() []*analysis.Analyzer {
 	return []*analysis.Analyzer{
 		killtree.Analyzer,
 		processkill.Analyzer,
+		settings.Analyzer,
 		signalstring.Analyzer,
 		stopsequence.Analyzer,
 		waitgoroutine.Analyzer,

@@ -25,7 +25,7 @@ const plain = `package m
 
 import "os/exec"
 
-func Kill(cmd *exec.Cmd) {
+func kill(cmd *exec.Cmd) {
 	cmd.Process.Kill()
 }
 `
@@ -48,7 +48,7 @@ func TestReport(t *testing.T) {
 	dir := module(t, plain)
 	before := hash(t, dir)
 	out := migrate(t, dir, 3)
-	for _, want := range []string{"example.org/m can move to xexec", "m.go:6:2: ", "(processkill, fixable)"} {
+	for _, want := range []string{"example.org/m can move to xexec", "m.go:6:2: ", "(processkill, fixable)", "\nNext: xexec-migrate -diff shows"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
@@ -107,6 +107,29 @@ func TestBroken(t *testing.T) {
 	}
 	if hash(t, dir) != before {
 		t.Error("something was written")
+	}
+}
+
+// A dependency that is missing is one line, however many packages need it.
+func TestMissing(t *testing.T) {
+	t.Parallel()
+	dir := module(t, strings.Replace(plain, "import \"os/exec\"", "import (\n\t\"os/exec\"\n\n\t\"example.org/gone/x\"\n)\n\nvar _ = x.X", 1))
+	mod := "module example.org/m\n\ngo 1.21\n\nrequire example.org/gone v1.0.0\n"
+	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte(mod), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, sub := range []string{"a", "b"} {
+		if err := os.Mkdir(filepath.Join(dir, sub), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		text := "package " + sub + "\n\nimport (\n\t\"os/exec\"\n\n\t_ \"example.org/gone/" + sub + "\"\n)\n\nvar _ = exec.Command\n"
+		if err := os.WriteFile(filepath.Join(dir, sub, "x.go"), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out := migrate(t, dir, 0, "./...")
+	if strings.Count(out, "example.org/gone") > 3 || strings.Count(out, "\n") != 3 || !strings.Contains(out, "3 packages stay on os/exec: ") || !strings.Contains(out, "Next: go mod tidy") {
+		t.Error(out)
 	}
 }
 
@@ -200,10 +223,13 @@ func TestVetTool(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	t.Parallel()
-	if out := migrate(t, ".", 0, "help"); !strings.Contains(out, "waitgoroutine  select on a command") {
+	if out := migrate(t, ".", 0, "-h"); !strings.HasPrefix(out, "xexec-migrate moves a Go module") || !strings.Contains(out, "\n  3  a report or a diff") || !strings.Contains(out, "  -exported\n") {
 		t.Error(out)
 	}
-	if out := migrate(t, ".", 0, "help", "killtree"); !strings.HasPrefix(out, "killtree: use SetTree") {
+	if out := migrate(t, ".", 0, "help"); !strings.Contains(out, "waitgoroutine  report goroutines") {
+		t.Error(out)
+	}
+	if out := migrate(t, ".", 0, "help", "killtree"); !strings.HasPrefix(out, "killtree: report process groups") {
 		t.Error(out)
 	}
 }

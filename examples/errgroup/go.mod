@@ -8,5 +8,3 @@ require (
 	golang.org/x/sync v0.25.0
 	golang.org/x/sys v0.49.0 // indirect
 )
-
-replace example.com/xexec => ../..

@@ -6,7 +6,8 @@
 //
 // The body is a shell script. Its output is streamed as it comes, and the trailer
 // Status tells how it ended. A client that goes away takes its command with it, and
-// all that this has started; so does a server that is told to stop.
+// all that this has started; so does a server that is told to stop. Whoever reaches
+// the server can run anything: keep it on localhost.
 package main
 
 import (

@@ -93,7 +93,7 @@ func (c *Child) Kind() tree.Kind {
 // it, and it does not hold the lock.
 func (c *Child) Watch(changed, cancel <-chan struct{}) bool {
 	c.lock.Lock()
-	exited, reaping := c.exited, c.status.reaping
+	exited, reaping := c.exited, c.status.reaping && !c.status.known
 	member, killed := c.member, c.killed
 	c.lock.Unlock()
 	switch {

@@ -76,12 +76,15 @@ func Unclaimed(cmd *exec.Cmd) bool {
 	return flag != nil && atomic.LoadInt32(flag) == 0
 }
 
-// Pipes returns what os/exec's methods have opened for cmd: the child's ends,
-// which are closed once it is started, and the parent's, which are closed when
-// the command is over. For an os/exec without the fields there are none.
-func Pipes(cmd *exec.Cmd) (child, parent []io.Closer) {
-	return childIOFiles.get(cmd), parentIOPipes.get(cmd)
-}
+// ChildEnds returns the child's ends of the pipes that methods have opened for cmd,
+// which are closed once it is started. For an os/exec without the field there are
+// none.
+func ChildEnds(cmd *exec.Cmd) []io.Closer { return childIOFiles.get(cmd) }
+
+// ParentEnds returns the parent's ends, which are closed when the command is over, or
+// what Hold has put there. For an os/exec without the field there are none. It may be
+// called in a Cancel that os/exec's watcher calls.
+func ParentEnds(cmd *exec.Cmd) []io.Closer { return parentIOPipes.get(cmd) }
 
 // Hold makes parent the list of what os/exec's Wait closes when the command is
 // over. It is how an object can live for as long as the struct, and each copy of
@@ -98,7 +101,7 @@ func Hold(cmd *exec.Cmd, parent ...io.Closer) bool {
 // ReplacePipe puts end in the place of pipe, a parent's end that os/exec has just
 // made for cmd. The list is a new one: a struct copy may share the old one.
 func ReplacePipe(cmd *exec.Cmd, pipe, end io.Closer) {
-	_, parent := Pipes(cmd)
+	parent := ParentEnds(cmd)
 	if i := slices.Index(parent, pipe); i >= 0 {
 		parent = slices.Clone(parent)
 		parent[i] = end

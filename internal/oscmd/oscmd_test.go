@@ -124,17 +124,17 @@ func TestPipesReplacePipeAndHold(t *testing.T) {
 	if err := errors.Join(err1, err2); err != nil {
 		t.Fatal(err)
 	}
-	child, parent := Pipes(c)
+	child, parent := ChildEnds(c), ParentEnds(c)
 	if len(child) != 2 || any(child[0]) != any(c.Stdin) || any(child[1]) != any(c.Stdout) || len(parent) != 2 || any(parent[0]) != any(stdin) || any(parent[1]) != any(stdout) {
 		t.Fatalf("Pipes: %v, %v", child, parent)
 	}
 	copied, end := *c, new(closer)
 	ReplacePipe(c, stdout, end)
 	ReplacePipe(c, new(closer), new(closer)) // is none of its
-	if _, parent := Pipes(c); len(parent) != 2 || any(parent[0]) != any(stdin) || parent[1] != end {
+	if parent := ParentEnds(c); len(parent) != 2 || any(parent[0]) != any(stdin) || parent[1] != end {
 		t.Errorf("after ReplacePipe: %v", parent)
 	}
-	if _, parent := Pipes(&copied); any(parent[1]) != any(stdout) {
+	if parent := ParentEnds(&copied); any(parent[1]) != any(stdout) {
 		t.Errorf("ReplacePipe has changed the list of a copy: %v", parent)
 	}
 	if err := c.Start(); err != nil {
@@ -152,7 +152,7 @@ func TestPipesReplacePipeAndHold(t *testing.T) {
 	if !Hold(c, held) {
 		t.Error("Hold: false")
 	}
-	if _, parent := Pipes(c); len(parent) != 1 || parent[0] != held {
+	if parent := ParentEnds(c); len(parent) != 1 || parent[0] != held {
 		t.Errorf("after Hold: %v", parent)
 	}
 
@@ -161,12 +161,12 @@ func TestPipesReplacePipeAndHold(t *testing.T) {
 			t.Error("Hold: true, without the field")
 		}
 		ReplacePipe(c, held, end)
-		if _, parent := Pipes(c); parent != nil {
+		if parent := ParentEnds(c); parent != nil {
 			t.Errorf("parent's ends, without the field: %v", parent)
 		}
 	})
 	without(&childIOFiles, func() {
-		if child, _ := Pipes(&copied); child != nil {
+		if child := ChildEnds(&copied); child != nil {
 			t.Errorf("child's ends, without the field: %v", child)
 		}
 	})

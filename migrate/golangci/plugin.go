@@ -7,7 +7,7 @@
 //	plugins:
 //	  - module: example.com/xexec/migrate
 //	    import: example.com/xexec/migrate/golangci
-//	    version: v0.1.0 # or path: a checkout of it
+//	    version: v0.9.0 # or path: a checkout of it
 //
 //	# .golangci.yml
 //	version: "2"

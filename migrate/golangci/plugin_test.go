@@ -15,7 +15,7 @@ func TestPlugin(t *testing.T) {
 		settings any
 		n        int
 	}{
-		{nil, 7},
+		{nil, 8},
 		{map[string]any{"analyzers": []string{"osexec", "waitonce"}}, 2},
 		{map[string]any{"analyzers": []string{"nonsense"}}, -1},
 	} {

@@ -8,6 +8,7 @@ import (
 	"example.com/xexec/migrate/passes/killtree"
 	"example.com/xexec/migrate/passes/osexec"
 	"example.com/xexec/migrate/passes/processkill"
+	"example.com/xexec/migrate/passes/settings"
 	"example.com/xexec/migrate/passes/signalstring"
 	"example.com/xexec/migrate/passes/stopsequence"
 	"example.com/xexec/migrate/passes/waitgoroutine"
@@ -27,7 +28,7 @@ func TestAnalyzers(t *testing.T) {
 		"waitonce":      waitonce.Analyzer,
 		"signalstring":  signalstring.Analyzer,
 		"stopsequence":  stopsequence.Analyzer,
-		"stopsignal":    stopsequence.Analyzer, // a package with SetStopSignal
+		"settings":      settings.Analyzer,
 	} {
 		t.Run(pkg, func(t *testing.T) {
 			analysistest.RunWithSuggestedFixes(t, analysistest.TestData(), a, pkg)

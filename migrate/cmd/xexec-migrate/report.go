@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"example.com/xexec/migrate/internal/swap"
-	"example.com/xexec/migrate/internal/udiff"
+	"github.com/rogpeppe/go-internal/diff"
 )
 
 // A report is what -json prints.
@@ -24,6 +24,7 @@ type report struct {
 type packageReport struct {
 	Path    string   `json:"path"`
 	Moves   bool     `json:"moves"`
+	Missing string   `json:"missing,omitempty"` // a package that it needs and that cannot be loaded
 	Reasons []remark `json:"reasons,omitempty"` // why it does not move
 	Notes   []remark `json:"notes,omitempty"`   // what to look at
 }
@@ -43,7 +44,7 @@ type offerReport struct {
 func newReport(plan *swap.Plan, findings []*swap.Finding, wd string) *report {
 	r := &report{Module: plan.Module, Packages: []packageReport{}, Offers: []offerReport{}, Files: []string{}}
 	for _, p := range plan.Packages {
-		r.Packages = append(r.Packages, packageReport{p.Path, p.Moves, remarks(wd, p.Reasons), remarks(wd, p.Notes)})
+		r.Packages = append(r.Packages, packageReport{p.Path, p.Moves, p.Missing, remarks(wd, p.Reasons), remarks(wd, p.Notes)})
 	}
 	for _, f := range findings {
 		r.Offers = append(r.Offers, offerReport{f.Analyzer, posn(wd, f.Pos), f.Message, f.Fixable})
@@ -88,6 +89,8 @@ func (r *report) writeText(w io.Writer, o options) error {
 	var b strings.Builder
 	for _, p := range r.Packages {
 		switch {
+		case p.Missing != "":
+			continue
 		case !p.Moves:
 			fmt.Fprintf(&b, "%s stays on %s\n", p.Path, from)
 		case o.fix:
@@ -101,6 +104,7 @@ func (r *report) writeText(w io.Writer, o options) error {
 			}
 		}
 	}
+	r.writeMissing(&b, from)
 	for _, f := range r.Offers {
 		fix := ""
 		if f.Fixable {
@@ -111,8 +115,94 @@ func (r *report) writeText(w io.Writer, o options) error {
 	for _, n := range r.Notes {
 		fmt.Fprintln(&b, n)
 	}
+	if next := r.next(o); next != "" {
+		fmt.Fprintf(&b, "\nNext: %s\n", next)
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// writeMissing writes one line for each package that cannot be loaded.
+func (r *report) writeMissing(b *strings.Builder, from string) {
+	var missing []string
+	needing := make(map[string][]packageReport)
+	for _, p := range r.Packages {
+		if p.Missing == "" {
+			continue
+		}
+		if needing[p.Missing] == nil {
+			missing = append(missing, p.Missing)
+		}
+		needing[p.Missing] = append(needing[p.Missing], p)
+	}
+	for _, path := range missing {
+		ps := needing[path]
+		what := ps[0].Path + " stays"
+		if len(ps) > 1 {
+			what = fmt.Sprintf("%d packages stay", len(ps))
+		}
+		why := path + " cannot be loaded"
+		if len(ps[0].Reasons) > 0 {
+			why = ps[0].Reasons[0].String()
+		}
+		fmt.Fprintf(b, "%s on %s: %s\n", what, from, why)
+	}
+}
+
+// next says what to do after the report.
+func (r *report) next(o options) string {
+	moves, stays, missing, fixable := 0, 0, 0, 0
+	for _, p := range r.Packages {
+		switch {
+		case p.Moves:
+			moves++
+		case p.Missing != "":
+			missing++
+		default:
+			stays++
+		}
+	}
+	for _, f := range r.Offers {
+		if f.Fixable {
+			fixable++
+		}
+	}
+	flags := ""
+	if o.reverse {
+		flags += "-reverse "
+	}
+	if o.exported {
+		flags += "-exported "
+	}
+	var steps []string
+	switch {
+	case moves > 0 && o.fix:
+		steps = append(steps, "go mod tidy, then go build ./... and go test ./...")
+	case moves > 0 && o.diff:
+		steps = append(steps, "xexec-migrate "+flags+"-fix, with the same packages, writes this")
+	case moves > 0:
+		steps = append(steps, fmt.Sprintf("xexec-migrate %s-diff shows what would change, xexec-migrate %s-fix moves %s, each with the same packages", flags, flags, count(moves, "package")))
+	}
+	if missing > 0 {
+		steps = append(steps, "go mod tidy or go mod download, and run this again")
+	}
+	if stays > 0 && !o.reverse {
+		steps = append(steps, "what stays may stay: both packages work in one program")
+	}
+	if fixable > 0 && !o.reverse {
+		steps = append(steps, fmt.Sprintf("xexec-migrate %s-fix -offer all rewrites %s more", flags, count(fixable, "place")))
+	}
+	if len(steps) == 0 && len(r.Offers) == 0 && len(r.Packages) == 0 {
+		return "nothing to do"
+	}
+	return strings.Join(steps, "; ")
+}
+
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
 }
 
 func (m remark) String() string {
@@ -122,6 +212,8 @@ func (m remark) String() string {
 	return m.Posn + ": " + m.Message
 }
 
-func diffOf(wd string, f *swap.File) string {
-	return udiff.Diff(filepath.ToSlash(relative(wd, f.Path)), string(f.Old), string(f.New))
+// diffOf returns the change of a file as a diff that "patch -p0" takes.
+func diffOf(wd string, f *swap.File) []byte {
+	name := filepath.ToSlash(relative(wd, f.Path))
+	return diff.Diff(name+".orig", f.Old, name, f.New)
 }

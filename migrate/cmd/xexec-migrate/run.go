@@ -25,9 +25,37 @@ const (
 	exitToDo   = 3
 )
 
+const usage = `xexec-migrate moves a Go module from os/exec to example.com/xexec.
+
+	xexec-migrate [flags] [packages]
+	xexec-migrate help [analyzer]
+	go vet -vettool=$(which xexec-migrate) [packages]
+
+Without a flag it reports which packages can move, why the others cannot, and what
+could be written better afterwards. Nothing is written without -fix. The packages
+are named as for the go command, ./... for the whole module; the default is the one
+in the current directory.
+
+What packages export that other modules can import keeps os/exec's types, so that
+importers compile as before. -exported moves that too.
+
+Flags:
+
+`
+
+const exitCodes = `
+Exit codes:
+
+  0  nothing to do, or -fix did it
+  1  something failed, and nothing was written
+  2  the command line is wrong
+  3  a report or a diff with something to do in it: a package that can move, or an
+     offer; a package that cannot move is no reason for it
+`
+
 type options struct {
-	fix, diff, json, reverse      bool
-	offer, replace, require, tags string
+	fix, diff, json, reverse, exported bool
+	offer, replace, require, tags      string
 }
 
 func run(args []string, stdout, stderr io.Writer) int {
@@ -36,23 +64,25 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	var o options
 	fs := flag.NewFlagSet("xexec-migrate", flag.ContinueOnError)
-	fs.SetOutput(stderr)
-	fs.Usage = func() {
-		fmt.Fprintln(stderr, "usage: xexec-migrate [flags] [packages]\n       xexec-migrate help [analyzer]")
-		fs.PrintDefaults()
-	}
+	fs.SetOutput(io.Discard)
 	fs.BoolVar(&o.fix, "fix", false, "rewrite the packages that can move, and go.mod")
 	fs.BoolVar(&o.diff, "diff", false, "print what -fix would do as a unified diff")
 	fs.BoolVar(&o.json, "json", false, "print the report as JSON")
 	fs.BoolVar(&o.reverse, "reverse", false, "move back from xexec to os/exec")
-	fs.StringVar(&o.offer, "offer", "", "analyzers, by comma-separated `names`, \"all\" or \"none\"")
+	fs.BoolVar(&o.exported, "exported", false, "also move what packages that other modules can import export")
+	fs.StringVar(&o.offer, "offer", "", "the analyzers to use: comma-separated `names`, \"all\" or \"none\"; the default is all for a report, none for -fix and -diff")
 	fs.StringVar(&o.replace, "replace", "", "let go.mod find xexec in `dir`")
 	fs.StringVar(&o.require, "require", "", "the `version` of xexec to require in go.mod")
 	fs.StringVar(&o.tags, "tags", "", "comma-separated build `tags` that are always set")
 	if err := fs.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
+			fmt.Fprint(stdout, usage)
+			fs.SetOutput(stdout)
+			fs.PrintDefaults()
+			fmt.Fprint(stdout, exitCodes)
 			return exitDone
 		}
+		fmt.Fprintf(stderr, "xexec-migrate: %v; xexec-migrate -h lists the flags\n", err)
 		return exitUsage
 	}
 	if o.fix && o.diff {
@@ -111,7 +141,7 @@ func migrateModule(o options, offers []*analysis.Analyzer, patterns []string, st
 	if o.tags != "" {
 		tags = strings.FieldsFunc(o.tags, func(r rune) bool { return r == ',' || r == ' ' })
 	}
-	plan, err := swap.Make(swap.Options{Dir: wd, Patterns: patterns, Tags: tags, Reverse: o.reverse})
+	plan, err := swap.Make(swap.Options{Dir: wd, Patterns: patterns, Tags: tags, Reverse: o.reverse, Exported: o.exported})
 	if err != nil {
 		return 0, err
 	}
@@ -143,7 +173,7 @@ func migrateModule(o options, offers []*analysis.Analyzer, patterns []string, st
 		}
 	case o.diff:
 		for _, f := range files {
-			if _, err := io.WriteString(stdout, diffOf(wd, f)); err != nil {
+			if _, err := stdout.Write(diffOf(wd, f)); err != nil {
 				return 0, err
 			}
 		}
@@ -176,8 +206,8 @@ func requirement(o options) swap.Requirement {
 	return r
 }
 
-// write replaces files, each at once. It writes all of them beside the old ones
-// before it replaces the first.
+// write replaces files, each at once, and removes those that go. It writes all of them
+// beside the old ones before it replaces the first.
 func write(files []*swap.File) (err error) {
 	var temps []string
 	defer func() {
@@ -188,6 +218,10 @@ func write(files []*swap.File) (err error) {
 		}
 	}()
 	for _, f := range files {
+		if f.New == nil {
+			temps = append(temps, "")
+			continue
+		}
 		t, err := writeBeside(f)
 		if err != nil {
 			return fmt.Errorf("writing %s: %w", f.Path, err)
@@ -195,6 +229,12 @@ func write(files []*swap.File) (err error) {
 		temps = append(temps, t)
 	}
 	for i, f := range files {
+		if temps[i] == "" {
+			if err := os.Remove(f.Path); err != nil {
+				return err
+			}
+			continue
+		}
 		if err := os.Rename(temps[i], f.Path); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package swap
 
 import (
+	"bytes"
 	"go/ast"
 	"go/token"
 	"go/types"
@@ -20,6 +21,7 @@ type crosser struct {
 	draft   *draft
 	mixed   bool                    // imports both packages since before: only mend, infer nothing
 	opaque  func(types.Object) bool // hands values to code that asserts os/exec's type
+	kept    map[ast.Expr]bool       // values of exported variables, which keep os/exec's type
 	changes []change
 
 	conflicts []token.Position // what only some configurations want converted
@@ -37,7 +39,7 @@ func (x *crosser) site(s site) {
 		return
 	}
 	if s.target == nil {
-		if !x.mixed && ptrCmdOf(from) == Std {
+		if !x.mixed && !x.kept[s.expr] && ptrCmdOf(from) == Std {
 			n := len(x.changes)
 			x.convert(s.expr, ptrFrom, from, nil)
 			for i := range x.changes[n:] {
@@ -84,8 +86,15 @@ func (x *crosser) equal(a, b ast.Expr) {
 // method makes a method of an os/exec command in migrated code xexec's: it may
 // be a command that xexec started.
 func (x *crosser) method(n *ast.SelectorExpr) {
-	if !x.mixed && ptrCmdOf(x.typeOf(n.X)) == Std {
+	switch t := x.typeOf(n.X); {
+	case x.mixed:
+	case ptrCmdOf(t) == Std:
 		x.convert(n.X, ptrFrom, nil, nil)
+	case cmdOf(t) == Std && x.info.Types[n.X].Addressable():
+		c := change{}
+		at := x.off(n.X.Pos())
+		c.edits = []edit{{at, at, x.qualify(&c, Xexec, n.Pos()) + "FromStd(&"}, {x.off(n.X.End()), x.off(n.X.End()), ")"}}
+		x.changes = append(x.changes, c)
 	}
 }
 
@@ -164,6 +173,13 @@ func primary(e ast.Expr) bool {
 	return false
 }
 
+// newline returns a line break, and the indentation of the line that n is on.
+func (x *crosser) newline(n ast.Node) string {
+	start, _, _ := lineOf(x.draft.text, x.off(n.Pos()), x.off(n.Pos()))
+	line := x.draft.text[start:]
+	return "\n" + string(line[:len(line)-len(bytes.TrimLeft(line, " \t"))])
+}
+
 func (x *crosser) off(p token.Pos) int { return x.world.fset.Position(p).Offset }
 func (x *crosser) textOf(n ast.Node) string {
 	return string(x.draft.text[x.off(n.Pos()):x.off(n.End())])
@@ -213,6 +229,52 @@ func (x *crosser) qualify(c *change, path string, pos token.Pos) string {
 	return name + "."
 }
 
+// renameImport returns the change that gives xexec's import another name than one
+// that speaks of os/exec.
+func (x *crosser) renameImport() []change {
+	for _, spec := range x.file.Imports {
+		if x.mixed || spec.Name == nil || specPath(spec) != Xexec || !speaksOfStd[spec.Name.Name] {
+			continue
+		}
+		c := change{decl: true}
+		name := x.fresh("exec", "xexec")
+		obj := x.info.Defs[spec.Name]
+		ast.Inspect(x.file, func(n ast.Node) bool {
+			if id, ok := n.(*ast.Ident); ok && obj != nil && (x.info.Uses[id] == obj || id == spec.Name) {
+				c.edits = append(c.edits, edit{x.off(id.Pos()), x.off(id.End()), name})
+			}
+			return true
+		})
+		if len(c.edits) > 0 {
+			return []change{c}
+		}
+	}
+	return nil
+}
+
+var speaksOfStd = map[string]bool{"osexec": true, "os_exec": true, "osExec": true, "stdexec": true, "stdExec": true, "goexec": true}
+
+// tidyImports returns the change that takes xexec's import back where all that the
+// file has is pinned.
+func (x *crosser) tidyImports() []change {
+	for _, spec := range x.file.Imports {
+		obj := x.info.Implicits[spec]
+		if spec.Name != nil {
+			obj = x.info.Defs[spec.Name]
+		}
+		if specPath(spec) != Xexec || obj == nil || obj.Name() == "_" || obj.Name() == "." {
+			continue
+		}
+		for _, used := range x.info.Uses {
+			if used == obj {
+				return nil
+			}
+		}
+		return mergeImports(x.checked, x.file, x.draft)
+	}
+	return nil
+}
+
 // fresh returns the first of names that nothing in the file or at package level
 // is called, or one made from the last.
 func (x *crosser) fresh(names ...string) string {
@@ -246,8 +308,12 @@ func (x *crosser) fresh(names ...string) string {
 
 // stdName returns a new name for the os/exec side of the variable name.
 func (x *crosser) stdName(name string) string {
+	return x.fresh(stdOf(name))
+}
+
+func stdOf(name string) string {
 	r, n := utf8.DecodeRuneInString(name)
-	return x.fresh("std" + string(unicode.ToUpper(r)) + name[n:])
+	return "std" + string(unicode.ToUpper(r)) + name[n:]
 }
 
 func (x *crosser) convertText(c *change, text string, how conversion, pos token.Pos) string {

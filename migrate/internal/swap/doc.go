@@ -7,6 +7,9 @@
 // or a function literal around a function. Where no conversion exists the
 // packages stay as they are, and the reason is kept with its position.
 //
+// What a package exports that other modules can import keeps os/exec's type, unless
+// Options.Exported says otherwise (border.go).
+//
 // The type checker is the judge. The module is rewritten in memory, checked,
 // conversions are added where a value meets the other type, and so on until
 // nothing is left to complain about or nothing more can be done (plan.go). What

@@ -1,6 +1,7 @@
 package swap
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
@@ -111,13 +112,29 @@ type draft struct {
 	text     []byte
 	rounds   [][]edit
 	made     map[string]bool // variables that conversions introduced
+	gofmt    *bool           // what formatted found
 }
 
 func (d *draft) apply(edits []edit) {
 	if len(edits) > 0 {
+		if bytes.Contains(d.original, []byte("\r\n")) {
+			for i := range edits {
+				text := strings.ReplaceAll(edits[i].text, "\r\n", "\n")
+				edits[i].text = strings.ReplaceAll(text, "\n", "\r\n")
+			}
+		}
 		d.text = apply(d.text, edits)
 		d.rounds = append(d.rounds, edits)
 	}
+}
+
+// formatted reports whether gofmt leaves the original as it is.
+func (d *draft) formatted() bool {
+	if d.gofmt == nil {
+		is := isFormatted(d.original)
+		d.gofmt = &is
+	}
+	return *d.gofmt
 }
 
 // origin returns where an offset of the text was in the original.

@@ -74,7 +74,8 @@ type flow struct {
 }
 
 // exchange finds which targets of a world exchange the type.
-func (u *units) exchange(cs []*checked, o *others) {
+func (s *solver) exchange(cs []*checked, o *others) {
+	u := s.units
 	unitOf := make(map[*types.Package]string)
 	for _, c := range cs {
 		if c.types != nil {
@@ -88,7 +89,12 @@ func (u *units) exchange(cs []*checked, o *others) {
 			if obj == nil || obj.Pkg() == nil {
 				return
 			}
-			if other, ok := unitOf[obj.Pkg()]; ok && other != c.unit && mentionsCmd(t) {
+			other, ok := unitOf[obj.Pkg()]
+			switch {
+			case !ok || other == c.unit || !mentionsCmd(t):
+			case s.border[c.world.fset.Position(obj.Pos())]:
+				s.links[link{c.unit, other}] = true
+			default:
 				u.join(c.unit, other, pos(n), "exchanges exec.Cmd")
 			}
 		}

@@ -24,6 +24,31 @@ type module struct {
 	mod   *modfile.File
 	gomod []byte
 	files []*srcFile
+	spare string // a copy of go.mod that the go command may update, or ""
+}
+
+// makeSpare copies go.mod and go.sum to where the go command may bring them up to
+// date: right after a move they can lack what "go mod tidy" would add.
+func (m *module) makeSpare() error {
+	dir, err := os.MkdirTemp("", "xexec-migrate")
+	if err != nil {
+		return err
+	}
+	m.spare = filepath.Join(dir, "go.mod")
+	sums, err := os.ReadFile(filepath.Join(m.dir, "go.sum"))
+	if err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "go.sum"), sums, 0o644); err != nil {
+		return err
+	}
+	return os.WriteFile(m.spare, m.gomod, 0o644)
+}
+
+func (m *module) dropSpare() {
+	if m.spare != "" {
+		os.RemoveAll(filepath.Dir(m.spare))
+	}
 }
 
 // A srcFile is a Go file of the module, of any build configuration.
@@ -32,7 +57,8 @@ type srcFile struct {
 	dir        string
 	imports    map[string]bool
 	constraint constraint.Expr // from its //go:build line, or nil
-	ignored    bool            // needs the tag "ignore": a program of its own
+	ignored    bool            // left alone
+	why        string          // it is left alone
 }
 
 // findModule reads the module that dir belongs to.
@@ -88,19 +114,29 @@ func (m *module) scan() error {
 			}
 			return nil
 		}
-		if !d.Type().IsRegular() || !strings.HasSuffix(name, ".go") || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") {
+		if !d.Type().IsRegular() || !strings.HasSuffix(name, ".go") {
 			return nil
 		}
-		m.files = append(m.files, parseHeader(p))
+		f := parseHeader(p)
+		if strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") {
+			f.ignored, f.why = true, "the go command takes no file of such a name"
+		}
+		m.files = append(m.files, f)
 		return nil
 	})
 }
 
 // parseHeader reads imports and build constraint. A file that does not parse has
 // neither; the type check reports it.
-func parseHeader(p string) *srcFile {
+func parseHeader(p string) *srcFile { return parseSource(p, nil) }
+
+func parseSource(p string, src []byte) *srcFile {
 	sf := &srcFile{path: p, dir: filepath.Dir(p), imports: make(map[string]bool)}
-	f, err := parser.ParseFile(token.NewFileSet(), p, nil, parser.ImportsOnly|parser.ParseComments)
+	var text any // nil: the file's own
+	if src != nil {
+		text = src
+	}
+	f, err := parser.ParseFile(token.NewFileSet(), p, text, parser.ImportsOnly|parser.ParseComments)
 	if f == nil || err != nil {
 		return sf
 	}
@@ -119,7 +155,9 @@ func parseHeader(p string) *srcFile {
 			}
 		}
 	}
-	sf.ignored = needsIgnore(sf.constraint)
+	if needsIgnore(sf.constraint) {
+		sf.ignored, sf.why = true, "a program of its own (build tag ignore)"
+	}
 	return sf
 }
 
@@ -138,6 +176,21 @@ func (m *module) importPath(dir string) string {
 		return m.path
 	}
 	return path.Join(m.path, filepath.ToSlash(rel))
+}
+
+// dependency returns the path of the required module that a package is in, or the
+// package's if there is none.
+func (m *module) dependency(path string) string {
+	best := ""
+	for _, r := range m.mod.Require {
+		if p := r.Mod.Path; (path == p || strings.HasPrefix(path, p+"/")) && len(p) > len(best) {
+			best = p
+		}
+	}
+	if best == "" {
+		return path
+	}
+	return best
 }
 
 // relevant returns the directories that the move can concern: those with a file

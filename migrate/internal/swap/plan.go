@@ -19,6 +19,7 @@ type Options struct {
 	Patterns []string // packages, as for the go command
 	Tags     []string // build tags in force in every configuration
 	Reverse  bool     // from xexec to os/exec
+	Exported bool     // also what packages that others can import export
 }
 
 // A Plan is a move that has been worked out in memory.
@@ -43,6 +44,7 @@ type Package struct {
 	Dir     string
 	Moves   bool
 	Reasons []Reason // why not
+	Missing string   // a package that it needs and that cannot be loaded
 	Notes   []Reason // what to look at
 }
 
@@ -59,7 +61,7 @@ func (r Reason) String() string {
 	return r.Msg
 }
 
-// A File is a file's text before and after.
+// A File is a file's text before and after. One that goes has no New at all.
 type File struct {
 	Path     string
 	Old, New []byte
@@ -74,6 +76,7 @@ func Make(o Options) (*Plan, error) {
 	if m.path == Xexec {
 		return nil, fmt.Errorf("module %s is what code is moved to", Xexec)
 	}
+	defer m.dropSpare()
 	wd, err := filepath.Abs(o.Dir)
 	if err == nil {
 		wd, err = filepath.EvalSymlinks(wd)
@@ -165,7 +168,9 @@ func (p *Plan) origin(pos token.Position) token.Position {
 	}
 }
 
-// finish formats what has changed and checks it once more as it will be written.
+// finish checks what has changed once more as it will be written. A file that was
+// formatted as gofmt does stays so, in the others no line changes but those that
+// have to.
 func (p *Plan) finish() error {
 	p.Files = nil
 	formatted := make(map[string][]byte)
@@ -173,9 +178,15 @@ func (p *Plan) finish() error {
 		if bytes.Equal(d.text, d.original) {
 			continue
 		}
-		text, err := format.Source(d.text)
-		if err != nil {
-			return fmt.Errorf("formatting %s after the move: %w", name, err)
+		text := d.text
+		if d.formatted() {
+			var err error
+			if text, err = format.Source(d.text); err != nil {
+				return fmt.Errorf("formatting %s after the move: %w", name, err)
+			}
+		}
+		if bytes.Equal(text, d.original) {
+			continue
 		}
 		formatted[name] = text
 		p.Files = append(p.Files, &File{Path: name, Old: d.original, New: text})

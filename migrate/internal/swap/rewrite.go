@@ -3,7 +3,6 @@ package swap
 import (
 	"go/ast"
 	"go/token"
-	"go/types"
 	"maps"
 	"slices"
 	"strings"
@@ -26,7 +25,7 @@ func (s *solver) rewrite(files []*srcFile) map[string][]Reason {
 		mixed[f.path] = f.imports[Std] && f.imports[Xexec]
 	}
 	if s.options.Reverse {
-		s.rounds(func(c *checked, i int) []change { return strip(c, c.syntax[i]) })
+		s.rounds(func(c *checked, i int) []change { return strip(c, c.syntax[i], s.drafts[c.files[i]]) })
 		s.swapImports(files)
 		return s.failures(s.checkAll())
 	}
@@ -34,18 +33,25 @@ func (s *solver) rewrite(files []*srcFile) map[string][]Reason {
 	conflicts := make(map[string][]Reason)
 	cs := s.rounds(func(c *checked, i int) []change {
 		name := c.files[i]
-		x := &crosser{checked: c, file: c.syntax[i], draft: s.drafts[name], mixed: mixed[name], opaque: s.survey[c.world].opaque}
-		changes := x.run()
+		x := &crosser{checked: c, file: c.syntax[i], draft: s.drafts[name], mixed: mixed[name], opaque: s.survey[c.world].opaque, kept: make(map[ast.Expr]bool)}
+		pinned := s.pin(x)
+		changes := append(x.run(), pinned...)
 		for _, pos := range x.conflicts {
 			r := Reason{s.origin(pos), "needs a conversion under some build configurations and none under others"}
 			if !slices.Contains(conflicts[c.unit], r) {
 				conflicts[c.unit] = append(conflicts[c.unit], r)
 			}
 		}
-		return append(changes, s.pin(x)...)
+		if len(changes) == 0 && !x.mixed {
+			changes = append(changes, x.tidyImports()...)
+		}
+		return append(changes, x.renameImport()...)
 	})
 	failed := s.failures(cs)
 	maps.Copy(failed, conflicts)
+	for unit, reasons := range s.openBorders(cs) {
+		failed[unit] = append(failed[unit], reasons...)
+	}
 	for _, c := range cs {
 		if b := s.before[c.target]; s.moving[c.unit] && !s.broken[c.target] {
 			if rs := shadowed(b, c); len(rs) > 0 {
@@ -120,7 +126,7 @@ func (s *solver) change(c *checked, name string, found []change) bool {
 		edits = append(edits, ch.edits...)
 		maps.Copy(add, ch.imports)
 	}
-	d.apply(append(edits, addImports(c.world.fset, f, d.text, add)...))
+	d.apply(append(edits, addImports(c.world.fset, f, d.text, add, d.formatted())...))
 	return true
 }
 
@@ -134,39 +140,9 @@ func (s *solver) swapImports(files []*srcFile) {
 		}
 		fset := token.NewFileSet()
 		if file := parseImports(fset, f.path, d.text); file != nil {
-			d.apply(swapImport(fset, file, d.text, s.from(), s.to()))
+			d.apply(swapImport(fset, file, d.text, s.from(), s.to(), d.formatted()))
 		}
 	}
-}
-
-// pin keeps os/exec's type in the signatures that an interface asks for, and
-// follows testify's habit to name types in strings.
-func (s *solver) pin(x *crosser) []change {
-	var changes []change
-	for _, n := range nameStrings(x.checked, x.file, "exec") {
-		if n.mock {
-			changes = append(changes, n.renamed(x.checked, "exec", "xexec"))
-		}
-	}
-	for _, d := range x.file.Decls {
-		fd, ok := d.(*ast.FuncDecl)
-		if !ok || fd.Recv == nil {
-			continue
-		}
-		pos := s.origin(x.world.fset.Position(fd.Name.Pos()))
-		if !s.pinned[pos] {
-			continue
-		}
-		c := &change{}
-		wanted := func(t types.Type) bool { return ptrCmdOf(t) == Xexec }
-		x.adaptParams(c, fd.Type, fd.Body, wanted)
-		x.adaptResults(c, fd.Type, wanted)
-		if len(c.edits) > 0 {
-			c.decl = true
-			changes = append(changes, *c)
-		}
-	}
-	return changes
 }
 
 // failures returns the errors that the move has made, by unit.

@@ -12,8 +12,23 @@ import (
 
 // solve finds the largest set of units that can move.
 func (p *Plan) solve(files, unbuilt []*srcFile, selected map[string]bool) error {
-	s := &solver{Plan: p, units: newUnits(), reasons: make(map[string][]Reason), notes: make(map[string][]Reason), pinned: make(map[token.Position]bool), survey: make(map[*world]*others), names: make(map[string]string)}
+	s := &solver{
+		Plan: p, units: newUnits(), names: make(map[string]string),
+		reasons: make(map[string][]Reason), notes: make(map[string][]Reason), missing: make(map[string]string),
+		pinned: make(map[token.Position]bool), border: make(map[token.Position]bool), survey: make(map[*world]*others),
+		symbols: make(map[string][]symbol), starts: make(map[string]token.Position), links: make(map[link]bool),
+	}
+	isMain := make(map[string]bool)
+	for _, w := range p.worlds {
+		for _, t := range w.targets {
+			if _, ok := s.names[t.unit]; !ok || t.ForTest == "" {
+				s.names[t.unit] = strings.TrimSuffix(t.PkgPath, "_test")
+			}
+			isMain[t.unit] = isMain[t.unit] || t.Name == "main"
+		}
+	}
 	s.baseline(files, unbuilt)
+	s.guardStarts(isMain)
 
 	wanted := make(map[string]bool) // sets with something to do
 	for _, f := range files {
@@ -28,9 +43,6 @@ func (p *Plan) solve(files, unbuilt []*srcFile, selected map[string]bool) error 
 	for _, w := range p.worlds {
 		for _, t := range w.targets {
 			all[t.unit] = true
-			if _, ok := s.names[t.unit]; !ok || t.ForTest == "" {
-				s.names[t.unit] = strings.TrimSuffix(t.PkgPath, "_test")
-			}
 			if !t.local && wanted[s.units.find(t.unit)] {
 				s.block(t.unit, Reason{Msg: t.PkgPath + " is not part of the module"})
 			}
@@ -49,6 +61,7 @@ func (p *Plan) solve(files, unbuilt []*srcFile, selected map[string]bool) error 
 		}
 	}
 	for {
+		s.tieStarts()
 		p.moving = make(map[string]bool)
 		blocked := make(map[string]bool)
 		for unit := range s.reasons {
@@ -101,6 +114,11 @@ type solver struct {
 	survey  map[*world]*others
 	before  map[*target]*checked
 	names   map[string]string // import paths of units
+	symbols map[string][]symbol
+	starts  map[string]token.Position // of commands that others may get, by unit
+	missing map[string]string         // packages that cannot be loaded, by unit
+	links   map[link]bool
+	border  map[token.Position]bool // what is exported, and so pinned
 }
 
 func (s *solver) block(unit string, reasons ...Reason) {
@@ -168,10 +186,17 @@ func (s *solver) baseline(files, unbuilt []*srcFile) {
 				}
 				if _, ok := failure[c.unit][w]; !ok && len(c.errs) > 0 {
 					failure[c.unit][w] = s.place(c.errs[0], "")
+					if c.missing != "" {
+						s.missing[c.unit] = c.missing
+						failure[c.unit][w] = Reason{importPos(c), c.missing + " cannot be loaded: " + c.why}
+					}
 				}
 			}
 		}
-		s.units.exchange(cs, o)
+		s.findBorder(cs)
+		s.findStarts(cs)
+		s.findBoxes(cs)
+		s.exchange(cs, o)
 		for _, c := range cs {
 			if s.broken[c.target] {
 				continue
@@ -200,7 +225,7 @@ func (s *solver) baseline(files, unbuilt []*srcFile) {
 		switch imports := f.imports[s.from()]; {
 		case f.ignored:
 			if imports {
-				r.Msg = "left alone: a program of its own (build tag ignore)"
+				r.Msg = "left alone: " + f.why
 				s.note(f.dir, r)
 			}
 		case good[f.path]:
@@ -209,13 +234,19 @@ func (s *solver) baseline(files, unbuilt []*srcFile) {
 			s.unchecked(f, r, imports)
 		case known[f.path] || imports:
 			r.Msg = "not checked: no build configuration of this file compiles as it is"
-			s.unchecked(f, r, imports)
+			said := false // by the error that keeps the package where it is
 			for _, w := range s.worlds {
 				if fr, ok := failure[f.dir][w]; ok && imports {
-					fr.Msg = "does not compile for " + w.config.String() + " as it is: " + fr.Msg
+					if s.missing[f.dir] == "" {
+						fr.Msg = "does not compile for " + w.config.String() + " as it is: " + fr.Msg
+					}
 					s.block(f.dir, fr)
+					said = true
 					break
 				}
+			}
+			if !said && len(failure[f.dir]) == 0 {
+				s.unchecked(f, r, imports)
 			}
 		}
 	}
@@ -238,6 +269,18 @@ func (s *solver) unchecked(f *srcFile, r Reason, changes bool) {
 	}
 }
 
+// importPos returns where a package imports what cannot be loaded.
+func importPos(c *checked) token.Position {
+	for _, f := range c.syntax {
+		for _, spec := range f.Imports {
+			if specPath(spec) == c.imports {
+				return c.world.fset.Position(spec.Pos())
+			}
+		}
+	}
+	return token.Position{}
+}
+
 func (s *solver) name(unit string) string {
 	if n, ok := s.names[unit]; ok {
 		return n
@@ -253,13 +296,21 @@ func (s *solver) report(files []*srcFile, all, chosen map[string]bool) {
 		if !slices.ContainsFunc(files, func(f *srcFile) bool { return f.dir == unit }) {
 			continue // of another module
 		}
-		if !chosen[root] || !s.hasWork(unit, files) && !changes && len(s.reasons[unit]) == 0 {
-			continue
+		if !chosen[root] || !changes && len(s.reasons[unit]) == 0 && (s.moving[unit] || !s.hasWork(unit, files)) {
+			continue // not concerned, or all that it has is exported
 		}
 		pkg := &Package{Path: s.module.importPath(unit), Dir: unit, Moves: s.moving[unit]}
 		pkg.Notes = s.notes[unit]
+		for _, sym := range s.symbols[unit] {
+			r := Reason{sym.pos, sym.name + " is exported and has os/exec's Cmd in its type"}
+			if pkg.Moves {
+				r.Msg = sym.name + " is exported and keeps os/exec's Cmd in its type (-exported moves it)"
+			}
+			pkg.Notes = append(pkg.Notes, r)
+		}
 		if !pkg.Moves {
 			pkg.Reasons = s.reasons[unit]
+			pkg.Missing = s.missing[unit]
 			if len(pkg.Reasons) == 0 {
 				for _, other := range slices.Sorted(maps.Keys(s.reasons)) {
 					if s.units.find(other) == root {

@@ -66,7 +66,7 @@ func (x *crosser) splitDefine(c *change, t tupleSite, how []conversion) {
 		if x.info.Defs[id] != nil {
 			op = ":="
 		}
-		fmt.Fprintf(&after, "\n%s %s %s", id.Name, op, x.convertText(c, std, how[i], t.expr.Pos()))
+		fmt.Fprintf(&after, "%s%s %s %s", x.newline(t.assign), id.Name, op, x.convertText(c, std, how[i], t.expr.Pos()))
 	}
 	c.edits = append(c.edits, edit{end, end, after.String()})
 }
@@ -119,6 +119,6 @@ func (x *crosser) splitTuple(c *change, t tupleSite, how []conversion) {
 	}
 	c.edits = []edit{
 		{from, start, strings.Join(vars, ", ") + " := "},
-		{to, to, "\n" + lead + strings.Join(vals, ", ")},
+		{to, to, x.newline(t.expr) + lead + strings.Join(vals, ", ")},
 	}
 }

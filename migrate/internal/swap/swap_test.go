@@ -19,7 +19,8 @@ var update = flag.Bool("update", false, "write what the tests get into their fil
 // Each file of testdata is a module example.org/app and, under dep, one that stays
 // on os/exec. Its section "report" is what is said about the packages, the sections
 // under "want" are the files that change. The result must compile, for real, and a
-// second move must find nothing to do. "reverse" in the comment is for the way back.
+// second move must find nothing to do. "reverse" in the comment is for the way back,
+// "(border)" for a move that leaves alone what is exported.
 func TestMoves(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -44,7 +45,7 @@ func testMove(t *testing.T, file string) {
 	}
 	extract(t, archive, dir)
 	reverse := bytes.Contains(archive.Comment, []byte("reverse"))
-	o := Options{Dir: dir, Patterns: patterns(archive), Reverse: reverse}
+	o := Options{Dir: dir, Patterns: patterns(archive), Reverse: reverse, Exported: !bytes.Contains(archive.Comment, []byte("(border)"))}
 	plan, err := Make(o)
 	if err != nil {
 		t.Fatal(err)
@@ -60,6 +61,14 @@ func testMove(t *testing.T, file string) {
 	compare(t, file, archive, got)
 	apply0(t, plan)
 	vet(t, dir)
+	if importer := filepath.Join(dir, "importer"); fileExists(importer) {
+		cmd := exec.Command("go", "vet", "-mod=mod", "./...") // it has nothing to say about xexec
+		cmd.Dir = importer
+		cmd.Env = append(os.Environ(), "GOPROXY=off")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("a package that imports this one: %v\n%s", err, out)
+		}
+	}
 
 	again, err := Make(o)
 	if err != nil {
@@ -67,6 +76,34 @@ func testMove(t *testing.T, file string) {
 	}
 	for _, f := range again.Files {
 		t.Errorf("a second move changes %s:\n%s", f.Path, f.New)
+	}
+	if !reverse {
+		testBack(t, archive, plan, dir)
+	}
+}
+
+// testBack moves back, and compares with what there was. "one way: files" in the
+// comment names the files that do not come out the same.
+func testBack(t *testing.T, archive *txtar.Archive, plan *Plan, dir string) {
+	t.Helper()
+	back, err := Make(Options{Dir: dir, Patterns: []string{"./..."}, Reverse: true})
+	if err != nil {
+		t.Fatal("back:", err)
+	}
+	apply0(t, back)
+	oneWay := field(archive, "one way: ")
+	for _, f := range plan.Files {
+		rel, err := filepath.Rel(dir, f.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now, err := os.ReadFile(f.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if same := bytes.Equal(now, f.Old); same == slices.Contains(oneWay, filepath.ToSlash(rel)) {
+			t.Errorf("moved back, %s is (as before: %v)\n%s\n%s", rel, same, now, reportOf(back))
+		}
 	}
 }
 
@@ -86,9 +123,15 @@ func extract(t *testing.T, archive *txtar.Archive, dir string) {
 			t.Fatal(err)
 		}
 	}
-	if sums, err := os.ReadFile(filepath.Join(root(t), "go.sum")); err == nil {
-		if err := os.WriteFile(filepath.Join(dir, "go.sum"), sums, 0o644); err != nil {
-			t.Fatal(err)
+	sums, err := os.ReadFile(filepath.Join(root(t), "go.sum"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, mod := range []string{dir, filepath.Join(dir, "importer")} {
+		if fileExists(mod) {
+			if err := os.WriteFile(filepath.Join(mod, "go.sum"), sums, 0o644); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 }
@@ -104,12 +147,20 @@ func root(t *testing.T) string {
 }
 
 func patterns(archive *txtar.Archive) []string {
+	if p := field(archive, "packages: "); p != nil {
+		return p
+	}
+	return []string{"./..."}
+}
+
+// field returns the words of a line of the comment.
+func field(archive *txtar.Archive, prefix string) []string {
 	for line := range strings.Lines(string(archive.Comment)) {
-		if p, ok := strings.CutPrefix(line, "packages: "); ok {
+		if p, ok := strings.CutPrefix(line, prefix); ok {
 			return strings.Fields(p)
 		}
 	}
-	return []string{"./..."}
+	return nil
 }
 
 func reportOf(p *Plan) string {
@@ -172,6 +223,11 @@ func apply0(t *testing.T, plan *Plan) {
 			t.Fatal(err)
 		}
 	}
+}
+
+func fileExists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
 }
 
 // vet lets the go command compile the module, tests included.

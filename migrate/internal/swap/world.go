@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	"go/token"
 	"go/types"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -33,6 +34,9 @@ type target struct {
 	cgo   bool
 
 	loadErrs []types.Error // packages it needs and that cannot be loaded
+	missing  string        // the module of the first of them, or its path
+	imports  string        // its path
+	why      string        // what the go command says of it
 }
 
 const loadMode = packages.NeedName | packages.NeedFiles | packages.NeedCompiledGoFiles | packages.NeedImports |
@@ -63,7 +67,17 @@ func load(m *module, c config, dirs map[string]bool) (*world, error) {
 	if len(c.tags) > 0 {
 		cfg.BuildFlags = []string{"-tags=" + strings.Join(c.tags, ",")}
 	}
+	if m.spare != "" {
+		cfg.BuildFlags = append(cfg.BuildFlags, "-mod=mod", "-modfile="+m.spare)
+		cfg.Env = append(cfg.Env, "GOWORK=off")
+	}
 	roots, err := packages.Load(cfg, patterns...)
+	if err != nil && m.spare == "" && strings.Contains(err.Error(), "updates to go.mod needed") {
+		if err := m.makeSpare(); err != nil {
+			return nil, err
+		}
+		return load(m, c, dirs)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("loading %s for %s: %w", m.path, c, err)
 	}
@@ -94,6 +108,13 @@ func load(m *module, c config, dirs map[string]bool) (*world, error) {
 				t.loadErrs = append(t.loadErrs, types.Error{Fset: w.fset, Msg: e.Error()})
 			}
 		}
+		for _, path := range slices.Sorted(maps.Keys(p.Imports)) {
+			if q := p.Imports[path]; t.missing == "" && len(q.Errors) > 0 && len(q.GoFiles) == 0 && path != "C" {
+				t.missing = m.dependency(path)
+				t.imports = path
+				t.why = brief(q.Errors[0].Msg)
+			}
+		}
 		isTarget[p] = true
 		t.files = p.GoFiles
 		for _, f := range p.CompiledGoFiles {
@@ -103,7 +124,7 @@ func load(m *module, c config, dirs map[string]bool) (*world, error) {
 	})
 	if w.std == nil {
 		w.targets = nil
-		return w, nil
+		return w, unloaded(roots)
 	}
 	if w.ext == nil {
 		if w.ext, err = declareAPI(w.fset, w.std); err != nil {
@@ -111,6 +132,32 @@ func load(m *module, c config, dirs map[string]bool) (*world, error) {
 		}
 	}
 	return w, nil
+}
+
+// unloaded returns why xexec cannot be loaded, which is why no package was seen to use
+// os/exec, or nil if none uses it.
+func unloaded(roots []*packages.Package) (err error) {
+	packages.Visit(roots, nil, func(p *packages.Package) {
+		if p.PkgPath != Xexec || err != nil {
+			return
+		}
+		first := ""
+		packages.Visit([]*packages.Package{p}, nil, func(q *packages.Package) {
+			if first == "" && len(q.Errors) > 0 {
+				first = brief(q.Errors[0].Msg)
+			}
+		})
+		err = fmt.Errorf("%s cannot be loaded; go mod tidy may help: %s", Xexec, first)
+	})
+	return err
+}
+
+// brief returns what the go command says without its advice.
+func brief(msg string) string {
+	for _, end := range []string{"\n", "; to add", " (imported by "} {
+		msg, _, _ = strings.Cut(msg, end)
+	}
+	return msg
 }
 
 func mapValues[K comparable, V any](m map[K]V) []V {

@@ -1,6 +1,7 @@
 package swap
 
 import (
+	"bytes"
 	"fmt"
 	"go/ast"
 	"go/token"
@@ -59,7 +60,8 @@ func (x *crosser) wrap(c *change, e ast.Expr, from *types.Signature, to types.Ty
 	default:
 		head += " (" + strings.Join(results, ", ") + ")"
 	}
-	body := func(f string) string {
+	nl := x.newline(e)
+	body := func(f, nl string) string {
 		call := f + "(" + strings.Join(args, ", ") + ")"
 		switch {
 		case len(results) == 0:
@@ -69,14 +71,15 @@ func (x *crosser) wrap(c *change, e ast.Expr, from *types.Signature, to types.Ty
 		case len(results) == 1:
 			return "{ return " + x.convertText(c, call, converts(from.Results().At(0).Type(), sig.Results().At(0).Type()), e.Pos()) + " }"
 		}
-		return "{\n" + strings.Join(values, ", ") + " := " + call + "\nreturn " + strings.Join(out, ", ") + "\n}"
+		return "{" + nl + "\t" + strings.Join(values, ", ") + " := " + call + nl + "\treturn " + strings.Join(out, ", ") + nl + "}"
 	}
 	var text string
 	if x.constant(e) {
-		text = head + " " + body(x.textOf(e))
+		text = head + " " + body(x.textOf(e), nl)
 	} else {
 		// The function is looked at now, not at the call, and nil stays nil.
-		text = "func(f " + typeText(from) + ") " + head + " {\nif f == nil {\nreturn nil\n}\nreturn " + head + " " + body("f") + "\n}(" + x.textOf(e) + ")"
+		text = "func(f " + typeText(from) + ") " + head + " {" + nl + "\tif f == nil {" + nl + "\t\treturn nil" + nl + "\t}" +
+			nl + "\treturn " + head + " " + body("f", nl+"\t") + nl + "}(" + x.textOf(e) + ")"
 	}
 	c.edits = []edit{{x.off(e.Pos()), x.off(e.End()), text}}
 	return true
@@ -173,8 +176,9 @@ func (x *crosser) adaptLiteral(c *change, lit *ast.FuncLit, from *types.Signatur
 		}
 	}
 	try := &change{}
-	if x.adaptResults(try, lit.Type, wanted) && x.adaptParams(try, lit.Type, lit.Body, wanted) && len(try.edits) > 0 {
+	if x.adaptResults(try, lit.Type, wanted, nil) && x.adaptParams(try, lit.Type, lit.Body, wanted, nil) && len(try.edits) > 0 {
 		c.edits, c.imports = try.edits, try.imports
+		c.decl = true // what is in the body comes afterwards
 		return true
 	}
 	return false
@@ -182,15 +186,20 @@ func (x *crosser) adaptLiteral(c *change, lit *ast.FuncLit, from *types.Signatur
 
 // adaptResults changes the results of a function that are pointers to xexec's Cmd
 // to os/exec's. What its body returns is converted afterwards, as anything is.
-func (x *crosser) adaptResults(c *change, typ *ast.FuncType, wanted func(types.Type) bool) bool {
+// other, if any, is called for types of another form.
+func (x *crosser) adaptResults(c *change, typ *ast.FuncType, wanted func(types.Type) bool, other func(ast.Expr)) bool {
 	if typ.Results == nil {
 		return true
 	}
 	for _, f := range typ.Results.List {
+		star, ok := ast.Unparen(f.Type).(*ast.StarExpr)
+		if other != nil && (!ok || !wanted(x.typeOf(f.Type))) {
+			other(f.Type)
+			continue
+		}
 		if !wanted(x.typeOf(f.Type)) {
 			continue
 		}
-		star, ok := ast.Unparen(f.Type).(*ast.StarExpr)
 		if !ok {
 			return false // an alias
 		}
@@ -201,40 +210,56 @@ func (x *crosser) adaptResults(c *change, typ *ast.FuncType, wanted func(types.T
 
 // adaptParams changes the parameters of a function that are pointers to xexec's
 // Cmd to os/exec's, and declares the names they had in its body. It reports
-// false if a parameter that has to change is of another form.
-func (x *crosser) adaptParams(c *change, typ *ast.FuncType, body *ast.BlockStmt, wanted func(types.Type) bool) bool {
+// false if a parameter that has to change is of another form and there is no other
+// to call for it.
+func (x *crosser) adaptParams(c *change, typ *ast.FuncType, body *ast.BlockStmt, wanted func(types.Type) bool, other func(ast.Expr)) bool {
 	var decls strings.Builder
+	oneLine := body != nil && !bytes.Contains(x.draft.text[x.off(body.Lbrace):x.off(body.Rbrace)], []byte("\n"))
 	for _, f := range typ.Params.List {
 		t := x.typeOf(f.Type)
+		star, ok := ast.Unparen(f.Type).(*ast.StarExpr)
+		if other != nil && (!ok || !wanted(t)) {
+			other(f.Type)
+			continue
+		}
 		if !wanted(t) {
 			if mentionsCmd(t) {
 				return false
 			}
 			continue
 		}
-		star, ok := ast.Unparen(f.Type).(*ast.StarExpr)
 		if !ok {
 			return false // an alias
 		}
 		c.edits = append(c.edits, edit{x.off(star.X.Pos()), x.off(star.X.End()), x.qualify(c, Std, typ.Pos()) + "Cmd"})
 		for _, name := range f.Names {
-			if name.Name == "_" || body == nil || !uses(x.info, body, x.info.Defs[name]) {
-				continue
+			if name.Name == "_" || body == nil || oneLine || !uses(x.info, body, x.info.Defs[name]) {
+				continue // what a body of one line does with it is converted there
 			}
 			std := x.stdName(name.Name)
 			c.edits = append(c.edits, edit{x.off(name.Pos()), x.off(name.End()), std})
-			fmt.Fprintf(&decls, "\n%s := %sFromStd(%s)", name.Name, x.qualify(c, Xexec, body.Lbrace), std)
+			fmt.Fprintf(&decls, "%s\t%s := %sFromStd(%s)", x.newline(typ), name.Name, x.qualify(c, Xexec, body.Lbrace), std)
 			x.draft.made[std] = true
 		}
 	}
 	if decls.Len() > 0 {
 		at := x.off(body.Lbrace) + 1
-		if len(x.draft.text) > at && x.draft.text[at] != '\n' {
-			decls.WriteByte('\n')
+		if !endsLine(x.draft.text[at:]) {
+			decls.WriteString(x.newline(typ) + "\t")
+		}
+		if rest, comment, _ := bytes.Cut(x.draft.text[at:], []byte("\n")); comment != nil && endsLine(rest) {
+			at += len(bytes.TrimRight(rest, "\r"))
 		}
 		c.edits = append(c.edits, edit{at, at, decls.String()})
 	}
 	return true
+}
+
+// endsLine reports whether nothing but a comment is left of the line.
+func endsLine(text []byte) bool {
+	line, _, _ := bytes.Cut(text, []byte("\n"))
+	line = bytes.TrimSpace(line)
+	return len(line) == 0 || bytes.HasPrefix(line, []byte("//"))
 }
 
 func uses(info *types.Info, n ast.Node, obj types.Object) bool {

@@ -1,23 +1,23 @@
-// Package killtree defines an analyzer that finds process groups killed by number.
-// Its documentation is doc.md.
+// Package killtree defines an analyzer that finds process groups and trees that
+// are signalled by number. Its documentation is doc.md.
 package killtree
 
 import (
 	_ "embed"
 	"go/ast"
+	"go/constant"
 	"go/token"
 	"go/types"
 
 	"example.com/xexec/migrate/internal/xcmd"
 	"golang.org/x/tools/go/analysis"
 	"golang.org/x/tools/go/analysis/passes/inspect"
-	"golang.org/x/tools/go/ast/inspector"
 )
 
 //go:embed doc.md
 var doc string
 
-// Analyzer finds syscall.Kill(-cmd.Process.Pid, sig).
+// Analyzer finds syscall.Kill(-cmd.Process.Pid, sig) and its kin.
 var Analyzer = &analysis.Analyzer{
 	Name:     "killtree",
 	Doc:      doc,
@@ -27,174 +27,160 @@ var Analyzer = &analysis.Analyzer{
 }
 
 func run(pass *analysis.Pass) (any, error) {
+	if !xcmd.Imports(pass, xcmd.Path) {
+		return nil, nil
+	}
+	info := pass.TypesInfo
+	t := &tracker{pass: pass, known: make(map[types.Object]number)}
+	for t.changed = true; t.changed; {
+		t.changed = false
+		t.note()
+	}
 	for cur := range xcmd.Root(pass).Preorder((*ast.CallExpr)(nil)) {
 		call := cur.Node().(*ast.CallExpr)
-		cmd, ok := killedGroup(pass, call)
-		if !ok {
-			continue
+		switch {
+		case len(call.Args) == 2 && xcmd.IsSys(info, call.Fun, "Kill") && t.eval(call.Args[0])&group != 0:
+			pass.ReportRangef(call, "process group signalled by its number, which can be a stranger's: SetTree(true), then Kill or Signal")
+		case len(call.Args) == 1 && xcmd.IsFunc(info, call.Fun, "os", "FindProcess") && t.eval(call.Args[0])&group != 0:
+			pass.ReportRangef(call, "process group looked up by its number, which can be a stranger's: SetTree(true), then Kill or Signal")
+		case isTaskkill(info, call):
+			pass.ReportRangef(call, "process tree killed by its number through taskkill: SetTree(true), then Kill")
 		}
-		d := analysis.Diagnostic{
-			Pos: call.Pos(), End: call.End(),
-			Message: "process group killed by its number, which can be a stranger's: SetTree(true), then Kill or Signal",
-		}
-		if edits, ok := fix(pass, cur, call, cmd); ok {
-			d.SuggestedFixes = []analysis.SuggestedFix{{Message: "Use SetTree and Kill", TextEdits: edits}}
-		}
-		pass.Report(d)
 	}
 	return nil, nil
 }
 
-// killedGroup returns cmd for syscall.Kill(-cmd.Process.Pid, sig).
-func killedGroup(pass *analysis.Pass, call *ast.CallExpr) (ast.Expr, bool) {
-	info := pass.TypesInfo
-	if len(call.Args) != 2 || !xcmd.IsFunc(info, call.Fun, "syscall", "Kill") && !xcmd.IsFunc(info, call.Fun, "golang.org/x/sys/unix", "Kill") {
-		return nil, false
-	}
-	neg, ok := ast.Unparen(call.Args[0]).(*ast.UnaryExpr)
-	if !ok || neg.Op != token.SUB {
-		return nil, false
-	}
-	pid, ok := ast.Unparen(neg.X).(*ast.SelectorExpr)
-	if !ok || pid.Sel.Name != "Pid" {
-		return nil, false
-	}
-	proc, ok := pid.X.(*ast.SelectorExpr)
-	if !ok || proc.Sel.Name != "Process" || !xcmd.IsCmd(info.TypeOf(proc.X)) {
-		return nil, false
-	}
-	return proc.X, true
-}
+// A number says what an expression may hold.
+type number uint8
 
-// fix returns the edits for a function that does all of it: see doc.md.
-func fix(pass *analysis.Pass, cur inspector.Cursor, call *ast.CallExpr, cmd ast.Expr) ([]analysis.TextEdit, bool) {
-	info := pass.TypesInfo
-	id, ok := cmd.(*ast.Ident)
-	if !ok || !xcmd.IsSignal(info, call.Args[1], "SIGKILL") {
-		return nil, false
-	}
-	def, ok := cur.Parent().Node().(*ast.DeferStmt)
-	if !ok {
-		return nil, false
-	}
-	_, body := xcmd.Func(cur)
-	if body == nil || cur.Parent().Parent().Node() != body || len(body.List) == 0 {
-		return nil, false
-	}
-	f := &function{pass: pass, obj: info.Uses[id], def: def, seen: make(map[*ast.Ident]bool)}
-	f.seen[id] = true
-	for _, s := range body.List {
-		f.stmt(s)
-	}
-	last, ok := body.List[len(body.List)-1].(*ast.ReturnStmt)
-	if !ok || len(last.Results) != 1 || f.setpgid == nil || f.defers != 1 || !f.made || !f.started {
-		return nil, false
-	}
-	if w, ok := xcmd.Method(info, last.Results[0]); !ok || w.Name != "Wait" || w.Process() || !f.is(w.Cmd) {
-		return nil, false
-	}
-	for _, use := range xcmd.Uses(pass, f.obj) {
-		if !f.seen[use] {
-			return nil, false // it does something that is not known here
-		}
-	}
-	if xcmd.Commented(pass, f.setpgid.Pos(), f.setpgid.End()) || xcmd.Commented(pass, call.Pos(), call.End()) {
-		return nil, false
-	}
-	edits := []analysis.TextEdit{
-		{Pos: f.setpgid.Pos(), End: f.setpgid.End(), NewText: []byte(id.Name + ".SetTree(true)")},
-		{Pos: call.Pos(), End: call.End(), NewText: []byte(id.Name + ".Kill()")},
-	}
-	file := xcmd.File(pass, call.Pos())
-	edits = append(edits, xcmd.DropImport(pass, file, "syscall", edits)...)
-	return append(edits, xcmd.DropImport(pass, file, "golang.org/x/sys/unix", edits)...), true
-}
+const (
+	pid   number = 1 << iota // a command's Process, its id, or its group's
+	group                    // a negative one, which names the group
+)
 
-// A function is what is known of the life of a command in one.
-type function struct {
+// A tracker follows the ids of commands through the variables, fields, parameters
+// and results of a package.
+type tracker struct {
 	pass    *analysis.Pass
-	obj     types.Object
-	def     *ast.DeferStmt // the kill
-	made    bool           // by Command
-	started bool           // before the defer statement
-	setpgid *ast.AssignStmt
-	defers  int
-	seen    map[*ast.Ident]bool // uses that are understood
+	known   map[types.Object]number
+	changed bool
 }
 
-func (f *function) is(e ast.Expr) bool {
-	id, ok := e.(*ast.Ident)
-	if !ok || f.pass.TypesInfo.Uses[id] != f.obj {
-		return false
-	}
-	f.seen[id] = true
-	return true
-}
-
-func (f *function) stmt(s ast.Stmt) {
-	info := f.pass.TypesInfo
-	switch s := s.(type) {
-	case *ast.DeferStmt:
-		f.defers++
-	case *ast.IfStmt: // if err := cmd.Start(); err != nil { return err }
-		if a, ok := s.Init.(*ast.AssignStmt); ok {
-			f.start(a)
-		}
-	case *ast.AssignStmt:
-		f.start(s)
-		if len(s.Lhs) != 1 || len(s.Rhs) != 1 {
-			return
-		}
-		if id, ok := s.Lhs[0].(*ast.Ident); ok && info.Defs[id] == f.obj {
-			call, ok := s.Rhs[0].(*ast.CallExpr)
-			f.made = ok && xcmd.IsFunc(info, call.Fun, xcmd.Path, "Command")
-			return
-		}
-		field, ok := s.Lhs[0].(*ast.SelectorExpr)
-		if !ok {
-			return
-		}
-		switch field.Sel.Name {
-		case "Dir", "Env", "Path", "Args":
-			f.is(field.X)
-		case "Stdin", "Stdout", "Stderr":
-			for _, name := range []string{"Stdin", "Stdout", "Stderr"} {
-				if xcmd.IsFunc(info, s.Rhs[0], "os", name) {
-					f.is(field.X)
+// note goes through the package once, and notes what gets an id.
+func (t *tracker) note() {
+	info := t.pass.TypesInfo
+	for cur := range xcmd.Root(t.pass).Preorder((*ast.AssignStmt)(nil), (*ast.ValueSpec)(nil), (*ast.KeyValueExpr)(nil), (*ast.CallExpr)(nil), (*ast.ReturnStmt)(nil)) {
+		switch n := cur.Node().(type) {
+		case *ast.AssignStmt:
+			for i, rhs := range n.Rhs {
+				t.set(xcmd.Object(info, n.Lhs[i]), t.eval(rhs)) // of several results, the first
+			}
+		case *ast.ValueSpec:
+			for i, e := range n.Values {
+				t.set(info.Defs[n.Names[i]], t.eval(e))
+			}
+		case *ast.KeyValueExpr:
+			if key, ok := n.Key.(*ast.Ident); ok {
+				t.set(info.Uses[key], t.eval(n.Value))
+			}
+		case *ast.CallExpr:
+			fn, ok := xcmd.Object(info, n.Fun).(*types.Func)
+			if !ok || fn.Pkg() != t.pass.Pkg {
+				continue
+			}
+			for i, arg := range n.Args {
+				if i < fn.Signature().Params().Len() {
+					t.set(fn.Signature().Params().At(i), t.eval(arg))
 				}
 			}
-		case "SysProcAttr":
-			if isSetpgid(s.Rhs[0]) && f.is(field.X) {
-				f.setpgid = s
+		case *ast.ReturnStmt:
+			if len(n.Results) == 0 {
+				continue
+			}
+			if fn, _ := xcmd.Func(cur); fn != nil {
+				if fd, ok := fn.(*ast.FuncDecl); ok {
+					t.set(info.Defs[fd.Name], t.eval(n.Results[0]))
+				}
 			}
 		}
 	}
 }
 
-func (f *function) start(a *ast.AssignStmt) {
-	if len(a.Rhs) != 1 || a.Pos() > f.def.Pos() {
-		return
-	}
-	if c, ok := xcmd.Method(f.pass.TypesInfo, a.Rhs[0]); ok && c.Name == "Start" && f.is(c.Cmd) {
-		f.started = true
+func (t *tracker) set(obj types.Object, n number) {
+	if obj != nil && obj.Pkg() == t.pass.Pkg && t.known[obj]|n != t.known[obj] {
+		t.known[obj] |= n
+		t.changed = true
 	}
 }
 
-// isSetpgid recognizes &syscall.SysProcAttr{Setpgid: true}.
-func isSetpgid(e ast.Expr) bool {
-	addr, ok := e.(*ast.UnaryExpr)
-	if !ok || addr.Op != token.AND {
+func (t *tracker) eval(e ast.Expr) number {
+	info := t.pass.TypesInfo
+	switch e := ast.Unparen(e).(type) {
+	case *ast.Ident:
+		return t.known[info.ObjectOf(e)]
+	case *ast.SelectorExpr:
+		if _, _, ok := xcmd.Process(info, e); ok {
+			return pid
+		}
+		if e.Sel.Name == "Pid" {
+			return t.eval(e.X)
+		}
+		return t.known[info.Uses[e.Sel]]
+	case *ast.UnaryExpr:
+		if e.Op == token.SUB {
+			return negated(t.eval(e.X))
+		}
+	case *ast.BinaryExpr:
+		x, y := t.eval(e.X), t.eval(e.Y)
+		switch {
+		case e.Op == token.MUL && negative(info, e.X):
+			return negated(y)
+		case e.Op == token.MUL && negative(info, e.Y):
+			return negated(x)
+		case e.Op == token.SUB && info.Types[e.X].Value != nil: // 0 - pid
+			return negated(y)
+		}
+	case *ast.CallExpr:
+		if info.Types[e.Fun].IsType() && len(e.Args) == 1 {
+			return t.eval(e.Args[0])
+		}
+		if c, ok := xcmd.Method(info, e); ok && c.Name == "Pid" {
+			return pid
+		}
+		if xcmd.IsSys(info, e.Fun, "Getpgid") && len(e.Args) == 1 {
+			return t.eval(e.Args[0])
+		}
+		return t.known[xcmd.Object(info, e.Fun)]
+	}
+	return 0
+}
+
+func negated(n number) number {
+	var m number
+	if n&pid != 0 {
+		m |= group
+	}
+	if n&group != 0 {
+		m |= pid
+	}
+	return m
+}
+
+func negative(info *types.Info, e ast.Expr) bool {
+	v := info.Types[e].Value
+	return v != nil && v.Kind() == constant.Int && constant.Sign(v) < 0
+}
+
+// isTaskkill recognizes exec.Command("taskkill", …, "/T", …).
+func isTaskkill(info *types.Info, call *ast.CallExpr) bool {
+	if !xcmd.IsFunc(info, call.Fun, xcmd.Path, "Command") && !xcmd.IsFunc(info, call.Fun, xcmd.Path, "CommandContext") {
 		return false
 	}
-	lit, ok := addr.X.(*ast.CompositeLit)
-	if !ok || len(lit.Elts) != 1 {
-		return false
+	has := make(map[string]bool)
+	for _, a := range call.Args {
+		if v := info.Types[a].Value; v != nil && v.Kind() == constant.String {
+			has[constant.StringVal(v)] = true
+		}
 	}
-	kv, ok := lit.Elts[0].(*ast.KeyValueExpr)
-	if !ok {
-		return false
-	}
-	key, ok1 := kv.Key.(*ast.Ident)
-	val, ok2 := kv.Value.(*ast.Ident)
-	return ok1 && ok2 && key.Name == "Setpgid" && val.Name == "true"
+	return (has["taskkill"] || has["taskkill.exe"] || has["TASKKILL"]) && (has["/T"] || has["/t"])
 }

@@ -1,22 +1,21 @@
-// Package stopsequence defines an analyzer that finds hand-written graceful stops.
-// Its documentation is doc.md.
+// Package stopsequence defines an analyzer that finds commands stopped by a signal,
+// a pause and a kill. Its documentation is doc.md.
 package stopsequence
 
 import (
 	_ "embed"
 	"go/ast"
-	"go/token"
+	"go/types"
 
 	"example.com/xexec/migrate/internal/xcmd"
 	"golang.org/x/tools/go/analysis"
 	"golang.org/x/tools/go/analysis/passes/inspect"
-	"golang.org/x/tools/go/ast/inspector"
 )
 
 //go:embed doc.md
 var doc string
 
-// Analyzer finds SIGTERM, a pause, SIGKILL.
+// Analyzer finds SIGTERM, a pause, and SIGKILL in one function.
 var Analyzer = &analysis.Analyzer{
 	Name:     "stopsequence",
 	Doc:      doc,
@@ -26,221 +25,91 @@ var Analyzer = &analysis.Analyzer{
 }
 
 func run(pass *analysis.Pass) (any, error) {
-	plain := !xcmd.Calls(pass, "SetTree", "SetStopSignal")
-	for cur := range xcmd.Root(pass).Preorder((*ast.BlockStmt)(nil), (*ast.CaseClause)(nil), (*ast.CommClause)(nil)) {
-		list := xcmd.Stmts(cur.Node())
-		for i := range list {
-			s, ok := match(pass, list[i:])
-			if !ok {
-				continue
-			}
-			d := analysis.Diagnostic{
-				Pos: list[i].Pos(), End: s.stmts[len(s.stmts)-1].End(),
-				Message: "stop signal, pause, kill: Shutdown does it, and returns when the command is gone",
-			}
-			if edits, ok := s.fix(pass, cur); ok && plain {
-				d.SuggestedFixes = []analysis.SuggestedFix{{Message: "Use Shutdown", TextEdits: edits}}
-			}
-			pass.Report(d)
+	if !xcmd.Imports(pass, xcmd.Path) {
+		return nil, nil
+	}
+	for cur := range xcmd.Root(pass).Preorder((*ast.FuncDecl)(nil)) {
+		if body := cur.Node().(*ast.FuncDecl).Body; body != nil {
+			function(pass, body)
 		}
 	}
 	return nil, nil
 }
 
-// A sequence is a stop signal, a pause and a kill.
-type sequence struct {
-	signal, kill *xcmd.Call
-	stmts        []ast.Stmt
-	grace        ast.Expr // the length of the pause
-	waited       bool     // the command is waited for in it or next
+// A step is a call that asks a command to stop, or kills it.
+type step struct {
+	call *ast.CallExpr
+	cmd  *xcmd.Call // nil for syscall.Kill
 }
 
-func match(pass *analysis.Pass, list []ast.Stmt) (*sequence, bool) {
-	if len(list) < 2 {
-		return nil, false
-	}
-	s := new(sequence)
-	var ok bool
-	if s.signal, ok = discarded(pass, list[0], "Signal", "Terminate"); !ok {
-		return nil, false
-	}
-	if s.signal.Name == "Signal" && (len(s.signal.Args) != 1 || !xcmd.IsSignal(pass.TypesInfo, s.signal.Args[0], "SIGTERM")) {
-		return nil, false
-	}
-	switch next := list[1].(type) {
-	case *ast.ExprStmt:
-		call, ok := next.X.(*ast.CallExpr)
-		if !ok || !xcmd.IsFunc(pass.TypesInfo, call.Fun, "time", "Sleep") || len(call.Args) != 1 || len(list) < 3 {
-			return nil, false
+// function reports the calls in body that ask a command to stop and are followed
+// by its kill, if the function also waits for some time.
+func function(pass *analysis.Pass, body *ast.BlockStmt) {
+	info := pass.TypesInfo
+	var asks, kills []step
+	pause := false
+	ast.Inspect(body, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok {
+			return true
 		}
-		s.grace, s.stmts = call.Args[0], list[:3]
-		if s.kill, ok = s.killed(pass, list[2]); !ok {
-			return nil, false
+		pause = pause || isPause(info, call)
+		s := step{call: call}
+		s.cmd, _ = xcmd.Method(info, call)
+		switch {
+		case isAsk(info, s):
+			asks = append(asks, s)
+		case isKill(info, s):
+			kills = append(kills, s)
 		}
-		s.waited = len(list) > 3 && s.waits(pass, list[3])
-		return s, true
-	case *ast.SelectStmt:
-		s.stmts = list[:2]
-		return s, s.pause(pass, next)
+		return true
+	})
+	if !pause {
+		return
 	}
-	return nil, false
-}
-
-// discarded returns the call of one of the methods that the statement makes, if
-// it does not look at the result.
-func discarded(pass *analysis.Pass, s ast.Stmt, names ...string) (*xcmd.Call, bool) {
-	call, ok := xcmd.Discarded(s)
-	if !ok {
-		return nil, false
-	}
-	c, ok := xcmd.Method(pass.TypesInfo, call)
-	if !ok {
-		return nil, false
-	}
-	for _, name := range names {
-		if c.Name == name {
-			return c, true
-		}
-	}
-	return nil, false
-}
-
-// killed returns the call that kills the same command.
-func (s *sequence) killed(pass *analysis.Pass, stmt ast.Stmt) (*xcmd.Call, bool) {
-	c, ok := discarded(pass, stmt, "Kill", "Signal")
-	if !ok || !xcmd.SameCmd(pass.TypesInfo, c, s.signal) {
-		return nil, false
-	}
-	return c, c.Name == "Kill" || len(c.Args) == 1 && xcmd.IsSignal(pass.TypesInfo, c.Args[0], "SIGKILL", "Kill")
-}
-
-// waits reports whether the statement begins with waiting for the command.
-func (s *sequence) waits(pass *analysis.Pass, stmt ast.Stmt) bool {
-	var e ast.Expr
-	switch stmt := stmt.(type) {
-	case *ast.ExprStmt:
-		e = stmt.X
-	case *ast.AssignStmt:
-		if len(stmt.Rhs) == 1 {
-			e = stmt.Rhs[0]
-		}
-	case *ast.ReturnStmt:
-		if len(stmt.Results) == 1 {
-			e = stmt.Results[0]
-		}
-	case *ast.IfStmt:
-		return stmt.Init != nil && s.waits(pass, stmt.Init)
-	}
-	if e == nil {
-		return false
-	}
-	if recv, ok := e.(*ast.UnaryExpr); ok && recv.Op == token.ARROW {
-		c, ok := xcmd.Method(pass.TypesInfo, recv.X)
-		return ok && c.Name == "Done" && xcmd.SameCmd(pass.TypesInfo, c, s.signal)
-	}
-	c, ok := xcmd.Method(pass.TypesInfo, e)
-	return ok && c.Name == "Wait" && !c.Process() && xcmd.SameCmd(pass.TypesInfo, c, s.signal)
-}
-
-// pause recognizes a select between the command's end and a timer that kills it.
-// It is waited for if that is all it does.
-func (s *sequence) pause(pass *analysis.Pass, sel *ast.SelectStmt) bool {
-	if len(sel.Body.List) != 2 {
-		return false
-	}
-	ended, timer, only := false, false, true
-	for _, c := range sel.Body.List {
-		c := c.(*ast.CommClause)
-		var recv *ast.UnaryExpr
-		switch comm := c.Comm.(type) {
-		case *ast.ExprStmt:
-			recv, _ = comm.X.(*ast.UnaryExpr)
-		case *ast.AssignStmt:
-			recv, _ = comm.Rhs[0].(*ast.UnaryExpr)
-			only = false
-		}
-		if recv == nil {
-			return false
-		}
-		if call, ok := recv.X.(*ast.CallExpr); ok && xcmd.IsFunc(pass.TypesInfo, call.Fun, "time", "After") && len(call.Args) == 1 {
-			timer = true
-			s.grace = call.Args[0]
-			if len(c.Body) == 0 {
-				return false
+	for _, a := range asks {
+		for _, k := range kills {
+			if a.call.End() < k.call.Pos() && (a.cmd == nil || k.cmd == nil || a.cmd.Path == k.cmd.Path && xcmd.Same(info, a.cmd.Cmd, k.cmd.Cmd)) {
+				pass.ReportRangef(a.call, "stop signal, pause, kill: Shutdown does this, and does not pause longer than it has to")
+				break
 			}
-			var ok bool
-			if s.kill, ok = s.killed(pass, c.Body[0]); !ok {
-				return false
-			}
-			for _, stmt := range c.Body[1:] {
-				only = only && s.waitsOnly(pass, stmt)
-			}
-			continue
-		}
-		ended = true
-		done, ok := xcmd.Method(pass.TypesInfo, recv.X)
-		only = only && ok && done.Name == "Done" && xcmd.SameCmd(pass.TypesInfo, done, s.signal)
-		for _, stmt := range c.Body {
-			only = only && s.waitsOnly(pass, stmt)
 		}
 	}
-	s.waited = only
-	return ended && timer
 }
 
-// waitsOnly reports whether the statement waits and forgets the result.
-func (s *sequence) waitsOnly(pass *analysis.Pass, stmt ast.Stmt) bool {
-	switch stmt := stmt.(type) {
-	case *ast.ExprStmt:
-		return s.waits(pass, stmt)
-	case *ast.AssignStmt:
-		_, ok := xcmd.Discarded(stmt)
-		return ok && s.waits(pass, stmt)
+func isPause(info *types.Info, call *ast.CallExpr) bool {
+	for _, name := range []string{"Sleep", "After", "AfterFunc", "NewTimer", "NewTicker", "Tick"} {
+		if xcmd.IsFunc(info, call.Fun, "time", name) {
+			return true
+		}
 	}
-	return false
+	return xcmd.IsFunc(info, call.Fun, "context", "WithTimeout") || xcmd.IsFunc(info, call.Fun, "context", "WithDeadline")
 }
 
-// fix replaces the statements one by one, so that comments between them stay.
-func (s *sequence) fix(pass *analysis.Pass, cur inspector.Cursor) ([]analysis.TextEdit, bool) {
-	if _, ok := xcmd.Stable(pass.TypesInfo, s.signal.Cmd); !ok || !s.waited {
-		return nil, false
+func isAsk(info *types.Info, s step) bool {
+	if s.cmd != nil {
+		return s.cmd.Name == "Terminate" || s.cmd.Name == "Signal" && len(s.call.Args) == 1 && isPolite(info, s.call.Args[0])
 	}
-	at := s.stmts[0].Pos()
-	fn, _ := xcmd.Func(cur)
-	file := xcmd.File(pass, at)
-	if fn == nil || file == nil {
-		return nil, false
+	return isSysKill(info, s.call) && isPolite(info, s.call.Args[1])
+}
+
+// isPolite reports whether e may be a signal that asks: it is not SIGKILL, and
+// none that has to do with something else.
+func isPolite(info *types.Info, e ast.Expr) bool {
+	if xcmd.IsSys(info, e, "SIGTERM", "SIGINT", "SIGQUIT", "Interrupt") {
+		return true
 	}
-	ctx := xcmd.Fresh(pass, fn, at, "ctx", "graceCtx", "stopCtx")
-	cancel := xcmd.Fresh(pass, fn, at, "cancel", "graceCancel", "stopCancel")
-	pkg, imports, ok := xcmd.AddImport(pass, file, at, "context")
-	if ctx == "" || cancel == "" || !ok {
-		return nil, false
+	v, ok := xcmd.Object(info, e).(*types.Var) // the caller's choice
+	return ok && (v.IsField() || v.Parent() != v.Pkg().Scope())
+}
+
+func isKill(info *types.Info, s step) bool {
+	if s.cmd != nil {
+		return s.cmd.Name == "Kill" || s.cmd.Name == "Signal" && len(s.call.Args) == 1 && xcmd.IsSys(info, s.call.Args[0], "SIGKILL", "Kill")
 	}
-	shutdown := s.signal.Text(pass.Fset) + ".Shutdown(" + ctx + ")"
-	texts := []string{
-		ctx + ", " + cancel + " := " + pkg + ".WithTimeout(" + pkg + ".Background(), " + xcmd.Source(pass.Fset, s.grace) + ")",
-		shutdown,
-		cancel + "()",
-	}
-	if len(s.stmts) == 2 {
-		texts = []string{texts[0], shutdown + "\n" + texts[2]}
-	}
-	var edits, gone []analysis.TextEdit
-	for i, stmt := range s.stmts {
-		if xcmd.Commented(pass, stmt.Pos(), stmt.End()) {
-			return nil, false
-		}
-		edits = append(edits, analysis.TextEdit{Pos: stmt.Pos(), End: stmt.End(), NewText: []byte(texts[i])})
-		// What the new text uses of the old is not gone.
-		if stmt.Pos() <= s.grace.Pos() && s.grace.End() <= stmt.End() {
-			gone = append(gone, analysis.TextEdit{Pos: stmt.Pos(), End: s.grace.Pos()}, analysis.TextEdit{Pos: s.grace.End(), End: stmt.End()})
-		} else {
-			gone = append(gone, edits[i])
-		}
-	}
-	for _, path := range []string{"syscall", "golang.org/x/sys/unix", "os", "time"} {
-		edits = append(edits, xcmd.DropImport(pass, file, path, gone)...)
-	}
-	return append(edits, imports...), true
+	return isSysKill(info, s.call) && xcmd.IsSys(info, s.call.Args[1], "SIGKILL")
+}
+
+func isSysKill(info *types.Info, call *ast.CallExpr) bool {
+	return len(call.Args) == 2 && xcmd.IsSys(info, call.Fun, "Kill")
 }

@@ -1,6 +1,8 @@
 package stopsequence
 
 import (
+	"context"
+	"os"
 	"syscall"
 	"time"
 
@@ -11,71 +13,55 @@ func sleep(cmd *exec.Cmd) {
 	cmd.Process.Signal(syscall.SIGTERM) // want `stop signal, pause, kill`
 	time.Sleep(5 * time.Second)
 	cmd.Process.Kill()
-	cmd.Wait()
 }
 
 type server struct{ cmd *exec.Cmd }
 
-func (s *server) stop(grace time.Duration) error {
-	_ = s.cmd.Signal(syscall.SIGTERM) // want `stop signal, pause, kill`
-	time.Sleep(grace)
-	_ = s.cmd.Process.Signal(syscall.SIGKILL)
-	return s.cmd.Wait()
+func (s *server) stop(sig os.Signal, grace time.Duration, done chan error) error {
+	if err := s.cmd.Signal(sig); err != nil { // want `stop signal, pause, kill`
+		return err
+	}
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-timer.C:
+		return s.cmd.Process.Signal(syscall.SIGKILL)
+	}
 }
 
-func choose(cmd *exec.Cmd) {
-	cmd.Terminate() // want `stop signal, pause, kill`
+func afterFunc(cmd *exec.Cmd) error {
+	cmd.Process.Signal(os.Interrupt) // want `stop signal, pause, kill`
+	t := time.AfterFunc(time.Second, func() { cmd.Process.Kill() })
+	defer t.Stop()
+	return cmd.Wait()
+}
+
+func group(cmd *exec.Cmd, ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) // want `stop signal, pause, kill`
 	select {
 	case <-cmd.Done():
-	case <-time.After(time.Second):
-		cmd.Kill()
-		cmd.Wait()
+	case <-ctx.Done():
+		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 	}
 }
 
-func unwaited(cmd *exec.Cmd) {
-	cmd.Signal(syscall.SIGTERM) // want `stop signal, pause, kill`
-	time.Sleep(time.Second)
-	cmd.Kill()
-}
-
-func own(cmd *exec.Cmd, done chan bool) {
-	cmd.Signal(syscall.SIGTERM) // want `stop signal, pause, kill`
-	select {
-	case <-done:
-	case <-time.After(time.Second):
-		cmd.Kill()
-	}
-}
-
-func looks(cmd *exec.Cmd) {
-	cmd.Signal(syscall.SIGTERM) // want `stop signal, pause, kill`
-	select {
-	case <-cmd.Done():
-		println("polite")
-	case <-time.After(time.Second):
-		cmd.Kill()
-	}
-}
-
-func commented(cmd *exec.Cmd) {
-	cmd.Signal(syscall.SIGTERM) // want `stop signal, pause, kill`
-	// Time to clean up.
-	time.Sleep(time.Second)
-	cmd.Kill()
-	cmd.Wait()
-}
-
-func other(a, b *exec.Cmd) error {
+func others(a, b *exec.Cmd) {
 	a.Signal(syscall.SIGTERM)
 	time.Sleep(time.Second)
 	b.Kill()
+}
+
+func noPause(a *exec.Cmd) {
+	a.Signal(syscall.SIGTERM)
+	a.Kill()
+}
+
+func notAsked(a *exec.Cmd) {
 	a.Signal(syscall.SIGHUP)
 	time.Sleep(time.Second)
 	a.Kill()
-	if err := a.Signal(syscall.SIGTERM); err != nil {
-		return err
-	}
-	time.Sleep(time.Second)
-	return a.Kill()
 }

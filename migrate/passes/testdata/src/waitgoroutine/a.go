@@ -1,117 +1,48 @@
 package waitgoroutine
 
 import (
-	"context"
-	"errors"
+	"sync"
 	"time"
 
 	exec "example.com/xexec"
 )
 
-var errTimeout = errors.New("timeout")
-
 func timer(cmd *exec.Cmd, d time.Duration) error {
-	done := make(chan error, 1)
-	go func() { done <- cmd.Wait() }() // want `goroutine around Wait`
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case err := <-done:
-		return err // as it is
-	case <-timer.C:
-		// Too late.
-		cmd.Kill()
-		<-done
-		return errTimeout
-	}
-}
-
-func closes(cmd *exec.Cmd, ctx context.Context) (err error) {
-	done := make(chan error)
-	go func() { done <- cmd.Wait(); close(done) }() // want `goroutine around Wait`
-	select {
-	case err = <-done:
-	case <-ctx.Done():
-		cmd.Kill()
-		return <-done
-	}
-	return err
-}
-
-func variable(cmd *exec.Cmd, ctx context.Context) error {
-	done := make(chan error, 1)
-	go func() { err := cmd.Wait(); done <- err }() // want `goroutine around Wait`
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func noSelect(cmd *exec.Cmd) error {
-	done := make(chan error, 1)
-	go func() { done <- cmd.Wait() }() // want `goroutine around Wait`
-	println("meanwhile")
-	return <-done
-}
-
-func cause(cmd *exec.Cmd, ctx context.Context) error {
 	done := make(chan error, 1)
 	go func() { done <- cmd.Wait() }() // want `goroutine around Wait`
 	select {
 	case err := <-done:
 		return err
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	case <-time.After(d):
+		return cmd.Kill()
 	}
 }
 
-func leaves(cmd *exec.Cmd, quick bool) error {
+func variable(cmd *exec.Cmd) {
 	done := make(chan error, 1)
-	go func() { done <- cmd.Wait() }() // want `goroutine around Wait`
-	if quick {
-		return nil
-	}
-	return <-done
+	go func() { // want `goroutine around Wait`
+		err := cmd.Wait()
+		println("ended")
+		done <- err
+	}()
 }
 
-func loop(cmd *exec.Cmd, ticks chan int) error {
-	done := make(chan error, 1)
-	go func() { done <- cmd.Wait() }() // want `goroutine around Wait`
-	for {
-		select {
-		case err := <-done:
-			return err
-		case <-ticks:
+func closes(cmd *exec.Cmd, done chan struct{}) {
+	go func() { // want `goroutine around Wait`
+		defer close(done)
+		if err := cmd.Wait(); err != nil {
+			println(err.Error())
 		}
-	}
+	}()
 }
 
-func twice(cmd *exec.Cmd, ticks chan int) {
-	done := make(chan error, 1)
-	go func() { done <- cmd.Wait(); close(done) }() // want `goroutine around Wait`
-	select {
-	case <-done:
-	case <-ticks:
-	}
-	<-done
-}
-
-func escapes(cmd *exec.Cmd) <-chan error {
-	done := make(chan error, 1)
-	go func() { done <- cmd.Wait() }() // want `goroutine around Wait`
-	return done
-}
-
-func reassigned(cmd *exec.Cmd, ticks chan int) {
-	done := make(chan error, 1)
-	go func() { done <- cmd.Wait() }() // want `goroutine around Wait`
-	select {
-	case <-done:
-	case <-ticks:
-		cmd = exec.Command("other")
-	}
+func selects(cmd *exec.Cmd, done chan error, quit chan int) {
+	go func(c *exec.Cmd) { // want `goroutine around Wait`
+		select {
+		case done <- c.Wait():
+		case <-quit:
+		}
+	}(cmd)
 }
 
 type server struct {
@@ -119,29 +50,21 @@ type server struct {
 	done chan error
 }
 
-func (s *server) field() {
-	go func() { s.done <- s.cmd.Wait() }() // want `goroutine around Wait`
+func (s *server) start() {
+	go s.watch() // want `goroutine around Wait`
+	go s.reap()
+	go watch(s) // want `goroutine around Wait`
 }
 
-func commented(cmd *exec.Cmd) error {
-	done := make(chan error, 1)        // buffered: nobody may be there
-	go func() { done <- cmd.Wait() }() // want `goroutine around Wait`
-	return <-done
-}
+func (s *server) watch() { s.done <- s.cmd.Wait() }
 
-func inside(cmd *exec.Cmd) error {
-	done := make(chan error, 1)
-	go func() { // want `goroutine around Wait`
-		// Comments are not thrown away.
-		done <- cmd.Wait()
-	}()
-	return <-done
-}
+func watch(s *server) { s.cmd.Wait(); close(s.done) }
 
-func more(cmd *exec.Cmd, done chan error) {
-	go func() {
-		err := cmd.Wait()
-		println("ended")
-		done <- err
-	}()
+func (s *server) reap() { s.cmd.Wait() }
+
+func others(cmd *exec.Cmd, done chan error, wg *sync.WaitGroup) {
+	go func() { cmd.Wait() }()
+	go func() { done <- cmd.Start() }()
+	go func() { wg.Wait(); close(done) }()
+	done <- cmd.Wait()
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"time"
 )
 
 type Cmd exec.Cmd
@@ -17,6 +18,8 @@ var (
 	ErrDot       = exec.ErrDot
 	ErrNotFound  = exec.ErrNotFound
 	ErrWaitDelay = exec.ErrWaitDelay
+
+	ErrOutputLimit error
 )
 
 func LookPath(file string) (string, error)                                { panic(0) }
@@ -52,4 +55,6 @@ func (c *Cmd) Cause() error                                              { panic
 func (c *Cmd) Pid() int                                                  { panic(0) }
 func (c *Cmd) SetTree(on bool)                                           { panic(0) }
 func (c *Cmd) SetStopSignal(sig os.Signal)                               { panic(0) }
+func (c *Cmd) SetGracePeriod(d time.Duration)                            { panic(0) }
+func (c *Cmd) SetOutputLimit(n int64)                                    { panic(0) }
 func (c *Cmd) SetKillOnParentExit(on bool)                               { panic(0) }
