@@ -379,6 +379,16 @@ func TestCancelOfCloneIsItsOwn(t *testing.T) {
 			xtest.StartServingCmd(t, d)
 			// So was the original's clone.
 			e := d.Clone()
+			// And if os/exec starts it, the context calls the Cancel that is set.
+			if f := make().Clone(); f.Cancel != nil {
+				if _, err := f.StdinPipe(); err != nil {
+					t.Fatal(err)
+				}
+				if err := f.Std().Start(); err != nil {
+					t.Fatal(err)
+				}
+				defer f.Wait()
+			}
 			cancel()
 			if err := d.Wait(); err == nil || d.Cause() != context.Canceled {
 				t.Errorf("Wait: %v, Cause %v", err, d.Cause())

@@ -20,6 +20,8 @@ import (
 	"example.com/xexec/internal/testkit/xtest"
 )
 
+func init() { nullSignal = syscall.Signal(0) }
+
 func init() {
 	testkit.Register("stoppable", helperStoppable)
 }

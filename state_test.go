@@ -395,3 +395,60 @@ func TestEveryWayBackToTheCommandIsCollected(t *testing.T) {
 		}
 	}
 }
+
+// In a finalizer of its own the command is what it was: it can be stopped, waited for
+// and asked.
+func TestFinalizerOfTheCommand(t *testing.T) {
+	testkit.Deadline(t, testkit.Stuck)
+	for name, test := range map[string]struct {
+		args []string
+		end  func(c *xexec.Cmd)
+		want string
+	}{
+		"while it runs":      {[]string{"serve", "0"}, func(c *xexec.Cmd) { c.Kill() }, "signal: killed"},
+		"when it is over":    {[]string{"exit", "3"}, func(c *xexec.Cmd) { c.Kill() }, "exit status 3"},
+		"when it was waited": {[]string{"exit", "4"}, func(c *xexec.Cmd) { c.TryWait() }, "exit status 4"},
+	} {
+		got := make(chan error)
+		func() {
+			c := xtest.Helper(t, test.args[0], test.args[1:]...)
+			c.SetOutputLimit(7)
+			if _, err := c.StdinPipe(); err != nil {
+				t.Fatal(err)
+			}
+			runtime.SetFinalizer(c, func(c *xexec.Cmd) {
+				go func() {
+					test.end(c)
+					err := c.Wait()
+					if c.ProcessState == nil || c.Kill() != os.ErrProcessDone {
+						t.Errorf("%s: %v", name, c.ProcessState)
+					}
+					got <- err
+				}()
+			})
+			if err := c.Start(); err != nil {
+				t.Fatal(err)
+			}
+			if name == "when it is over" {
+				for c.Signal(nil) != os.ErrProcessDone {
+					time.Sleep(time.Millisecond)
+				}
+			} else if name == "when it was waited" {
+				c.Wait()
+			}
+		}()
+		var err error
+		testkit.Eventually(t, "the finalizer has run", func() bool {
+			runtime.GC()
+			select {
+			case err = <-got:
+				return true
+			default:
+				return false
+			}
+		})
+		if err == nil || err.Error() != test.want && runtime.GOOS != "windows" {
+			t.Errorf("%s: Wait: %v, want %s", name, err, test.want)
+		}
+	}
+}

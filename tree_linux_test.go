@@ -498,3 +498,26 @@ func TestForkingTreeFromManyGoroutines(t *testing.T) {
 		})
 	}
 }
+
+// A context whose methods start such commands themselves holds nobody up.
+func TestKillOnParentExitStartedInStart(t *testing.T) {
+	testkit.Deadline(t, testkit.Stuck)
+	depth := 0
+	var run func() error
+	run = func() error {
+		depth++
+		asked := 0
+		c := xtest.HelperContext(busybody{t.Context(), func(method string) {
+			if asked++; method == "Done" && asked < 8 && depth < 20 { // also while it forks
+				if err := run(); err != nil {
+					t.Error(err)
+				}
+			}
+		}}, t, "exit", "0")
+		c.SetKillOnParentExit(true)
+		return c.Run()
+	}
+	if err := run(); err != nil {
+		t.Error(err)
+	}
+}

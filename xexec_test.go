@@ -91,13 +91,14 @@ func TestStartedStructsThatAreMoved(t *testing.T) {
 					if c.ProcessState == nil || c.ProcessState.ExitCode() != code || err == nil || err.Error() != "exit status "+strconv.Itoa(code) {
 						t.Errorf("at %d: %v, %v, want exit status %d", i, err, c.ProcessState, code)
 					}
-				}
-				gone.Wait()
-				for i := range cmds {
-					if c := &cmds[i]; c.Process == nil && c.ProcessState != nil {
-						t.Errorf("at %d: %v of a command that was not started", i, c.ProcessState)
+					delete(codes, c.Process)
+					for i, c := range cmds[:cap(cmds)] {
+						if c.ProcessState != nil && (c.Process == nil || codes[c.Process] != 0) {
+							t.Errorf("at %d: %v of a command that nobody has waited for", i, c.ProcessState)
+						}
 					}
 				}
+				gone.Wait()
 			})
 		}
 	}

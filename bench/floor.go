@@ -1,50 +1,45 @@
 package main
 
 import (
-	_ "embed"
+	"embed"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 )
 
-//go:embed testdata/floor.c
-var floorC string
+//go:embed testdata/*.c
+var sources embed.FS
 
-// newFloor returns what measures one spawn of the program with as little as
-// possible around it, and what that is.
-func newFloor(program string) (spawn func() float64, what string) {
-	if f := cFloor(program); f != nil {
-		return f, "posix_spawn and waitpid in C"
+// compiled makes a program of testdata in dir. It returns "" and says why if there is
+// no C compiler that can do it.
+func compiled(dir, name string, flags ...string) (program string) {
+	source := name + ".c"
+	check(os.WriteFile(filepath.Join(dir, source), must(sources.ReadFile("testdata/"+source)), 0o666))
+	cc := exec.Command("cc", append(flags, "-O2", "-o", name, source)...)
+	cc.Dir = dir
+	if out, err := cc.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "%s is not measured: cc: %v\n%s", source, err, out)
+		return ""
 	}
-	null := must(os.OpenFile(os.DevNull, os.O_RDWR, 0))
-	return func() float64 {
-		return seconds(func() {
-			p := must(os.StartProcess(program, []string{program},
-				&os.ProcAttr{Files: []*os.File{null, null, null}}))
-			must(p.Wait())
-		})
-	}, "os.StartProcess and Process.Wait"
+	return filepath.Join(dir, name)
 }
 
-// cFloor returns nil if there is no C compiler.
-func cFloor(program string) func() float64 {
-	dir, err := os.MkdirTemp("", "floor")
-	if err != nil {
+// A floor measures with as little around a command as can be: vfork, exec, poll
+// and waitpid in C. It is testdata/floor.c; "" measures nothing.
+type floor string
+
+// of starts a measurer of the command: what is "run" or "output".
+func (f floor) of(what string, command []string) []func() float64 {
+	if f == "" {
 		return nil
 	}
-	defer os.RemoveAll(dir)
-	source, binary := filepath.Join(dir, "floor.c"), filepath.Join(dir, "floor")
-	check(os.WriteFile(source, []byte(floorC), 0o666))
-	if exec.Command("cc", "-O2", "-o", binary, source).Run() != nil {
-		return nil
-	}
-	c := exec.Command(binary, program)
+	c := exec.Command(string(f), append([]string{what}, command...)...)
 	in, out := must(c.StdinPipe()), must(c.StdoutPipe())
 	check(c.Start()) // it ends with its input, which is ours until we end
-	return func() (ns float64) {
+	return []func() float64{func() (ns float64) {
 		must(fmt.Fprintln(in))
 		must(fmt.Fscanln(out, &ns))
 		return ns / 1e9
-	}
+	}}
 }

@@ -21,7 +21,7 @@ var modules = []struct {
 	moves   int // packages
 }{
 	{"github.com/atotto/clipboard@v0.1.4", true, nil, 1}, // no go line, no go.sum
-	{"github.com/bitfield/script@v0.25.2", true, nil, 1},
+	{"github.com/bitfield/script@v0.25.2", false, nil, 1},
 	{"github.com/cespare/reflex@v0.3.1", true, nil, 1}, // go 1.15, an old golang.org/x/sys, pty
 	{"github.com/Netflix/go-expect@v0.0.0-20220104043353-73e0943537d2", false, nil, 1},
 	{"github.com/air-verse/air@v1.67.4", false, nil, 1},
