@@ -262,13 +262,21 @@ var callbacks = map[string]func(s *stage){
 		s.endSoon = true
 	},
 	"a cleanup": func(s *stage) {
-		runtime.AddCleanup(new([64]byte), func(int) { s.busy("it") }, 0)
-		s.whenStarted(runtime.GC)
+		s.onceMoreWhenStarted(func() { runtime.AddCleanup(new([64]byte), func(int) { s.busy("it") }, 0) })
 	},
 	"a finalizer": func(s *stage) {
-		runtime.SetFinalizer(new([64]byte), func(*[64]byte) { s.busy("it") })
-		s.whenStarted(runtime.GC)
+		s.onceMoreWhenStarted(func() { runtime.SetFinalizer(new([64]byte), func(*[64]byte) { s.busy("it") }) })
 	},
+}
+
+// onceMoreWhenStarted makes garbage now, for a collection during the start, and garbage
+// and a collection once the command is started.
+func (s *stage) onceMoreWhenStarted(litter func()) {
+	litter()
+	s.whenStarted(func() {
+		litter()
+		runtime.GC()
+	})
 }
 
 // What a caller supplies is called with no lock of ours held: in there nothing
