@@ -17,10 +17,9 @@
 //
 // # Signals
 //
-// [Cmd.Kill] and [Cmd.Signal] may be called from any goroutine at any time. They never
-// reach another process with the same id: they send only while the exit has not been
-// seen, and the process is reaped only after that. [Cmd.Terminate] asks a command to
-// stop; [Cmd.Shutdown] asks, waits, then kills.
+// [Cmd.Kill] and [Cmd.Signal] may be called at any time. They never reach another
+// process with the same id: they send only while the exit has not been seen, and the
+// process is reaped only after that. [Cmd.Shutdown] asks, waits, then kills.
 //
 // # Contexts
 //
@@ -29,8 +28,7 @@
 // of [Cmd.WaitContext]'s context ends only the waiting; when that of [Cmd.Shutdown]
 // ends, the command is killed. In the Context methods' errors, [errors.As] finds the
 // [*ExitError], and [errors.Is] the context's error and its cause. [Cmd.Cause] tells
-// the reason to code that keeps to os/exec's methods. A command that ends by itself is
-// not blamed on its context.
+// the reason to code that keeps to os/exec's methods.
 //
 // A Cancel of the caller's may call Signal, Kill, Terminate and Shutdown. It must not
 // wait for the command (Wait, WaitContext, Done), which is complete only after it.
@@ -42,8 +40,8 @@
 // tells what holds it together, and so who is in it:
 //
 //   - [Cgroup], on Linux where this process may make a child of its own cgroup in a
-//     version 2 hierarchy (as root in most containers, or in a delegated systemd
-//     scope), with cgroup.kill (Linux 5.14): every descendant.
+//     version 2 hierarchy (as root outside of a container, or in a delegated
+//     systemd scope), with cgroup.kill (Linux 5.14): every descendant.
 //   - [ProcessGroup], on other Linux systems, macOS and the BSDs: the process group of
 //     the leader. A descendant that leaves it, as daemons do with setsid(2), is not in
 //     the tree. Where it cannot be seen whether others are left in a group (NetBSD,
@@ -100,14 +98,17 @@
 //
 // # Windows
 //
-// [os.Kill] kills. [os.Interrupt], SIGTERM and Terminate send CTRL_BREAK to a console
-// process group: see [Cmd.Signal]. There are no other signals. A few waits block a
-// thread each; all others share the system's thread pool.
+// [os.Kill] reaches every process. [os.Interrupt] and SIGTERM, and so Terminate, are
+// CTRL_BREAK to a console process group: that of a tree, or of a command with
+// CREATE_NEW_PROCESS_GROUP. Where that is not on our console (we are a service, have
+// none, or the command has its own), they are errors that are [errors.ErrUnsupported].
+// A member of a tree cannot break away from its job; what a service starts on its
+// behalf is not in it. A command holds two handles until it is reaped.
 //
 // # Solaris, AIX and Plan 9
 //
-// The exit cannot be seen without reaping: a signal is as safe as [os.Process] makes
-// it. There are no trees. On Plan 9, output not read when Wait returns is lost.
+// A signal is as safe as [os.Process] makes it, and there are no trees. On Plan 9,
+// output not read when Wait returns is lost.
 //
 // [golang/go#28461]: https://go.dev/issue/28461
 // [golang/go#19685]: https://go.dev/issue/19685

@@ -74,7 +74,7 @@ type run struct {
 	child   *child.Child
 	phase   phase
 	waited  bool          // somebody has waited for it here
-	changed chan struct{} // closed when there may be a step to take, and replaced
+	changed chan struct{} // closed when there may be a step to take; nil if nobody waits
 	done    chan struct{} // closed when the run is complete
 	pipes   []io.Closer   // the parent's ends that methods have made, until they are closed
 	ending  ending
@@ -85,8 +85,10 @@ type run struct {
 
 // wake tells the waiters that there may be a step to take. The caller holds r.mu.
 func (r *run) wake() {
-	close(r.changed)
-	r.changed = make(chan struct{})
+	if r.changed != nil {
+		close(r.changed)
+		r.changed = nil
+	}
 }
 
 // await waits until r has reached the target phase, and reports whether it has:
@@ -124,13 +126,15 @@ func (r *run) advance() (phase, <-chan struct{}) {
 	r.mu.Lock()
 	defer r.unlock()
 	if r.phase == running && r.child.Gone(r.patient()) {
-		r.reach(gone)
+		r.phase = gone
+		r.wake()
 		if r.child.Empty() {
 			r.cut() // nobody is left to write, whoever holds the pipes
 		}
 	}
 	if r.phase == gone && r.ending.holding == 0 && r.child.Reap() {
-		r.reach(reaped)
+		r.phase = reaped
+		r.wake()
 		// The struct may have been moved, and its place be another command's.
 		if c := r.cmd.Value(); c != nil && c.Process == r.child.OS() && c.ProcessState == nil {
 			c.ProcessState, _, _ = r.child.Status()
@@ -140,15 +144,14 @@ func (r *run) advance() (phase, <-chan struct{}) {
 		r.cut()
 		r.stopTimers()
 		r.conclude()
-		r.reach(complete)
+		r.phase = complete
+		r.wake()
 		close(r.done)
 	}
+	if r.phase < complete && r.changed == nil {
+		r.changed = make(chan struct{})
+	}
 	return r.phase, r.changed
-}
-
-func (r *run) reach(p phase) {
-	r.phase = p
-	r.wake()
 }
 
 // unlock unlocks r.mu, and then lets go of the contexts that cannot end r any more,

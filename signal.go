@@ -22,13 +22,9 @@ func (c *Cmd) Kill() error { return c.Signal(os.Kill) }
 // error that says "exec: not started" before Start has returned. Any goroutine may call
 // it at any time, and it never blocks.
 //
-// On Windows, [os.Kill] kills. [os.Interrupt] and SIGTERM send CTRL_BREAK to a command
-// that leads a console process group on our console (as with SetTree, or
-// CREATE_NEW_PROCESS_GROUP). Any other signal is an error that is
-// [errors.ErrUnsupported].
-//
-// On Solaris, AIX and Plan 9 it cannot be seen that a process has exited before it is
-// reaped; until then the result is nil.
+// Which signals there are on Windows, the package documentation says; others are errors
+// that are [errors.ErrUnsupported]. On Solaris, AIX and Plan 9 it cannot be seen that a
+// process has exited before it is reaped; until then the result is nil.
 func (c *Cmd) Signal(sig os.Signal) error {
 	r := current(c)
 	if r == nil {

@@ -66,7 +66,6 @@ func newRun(c *Cmd, settings settings) *run {
 		cmd:      weak.Make(c),
 		settings: settings,
 		watching: make(chan struct{}, 1),
-		changed:  make(chan struct{}),
 		done:     make(chan struct{}),
 	}
 }

@@ -72,6 +72,9 @@ var (
 	errAlreadyStarted = errors.New("exec: already started")
 )
 
+// unbound is in the place of StartContext's context where there is none.
+var unbound context.Context
+
 // LookPath is [exec.LookPath].
 func LookPath(file string) (string, error) { return exec.LookPath(file) }
 
@@ -108,7 +111,7 @@ func (c *Cmd) Environ() []string { return c.Std().Environ() }
 // If it succeeds, c.Process is set, and the command should be waited for: it stays a
 // zombie, holding its process id and group id, until somebody does.
 func (c *Cmd) Start() error {
-	_, err := c.start(nil, false)
+	_, err := c.start(unbound, false)
 	return err
 }
 
@@ -129,7 +132,7 @@ func (c *Cmd) StartContext(ctx context.Context) error {
 }
 
 // Run starts the command and waits for it. See [Cmd.Start] and [Cmd.Wait].
-func (c *Cmd) Run() error { return c.run(nil) }
+func (c *Cmd) Run() error { return c.run(unbound) }
 
 // RunContext runs the command like [Cmd.Run], and ends it when ctx ends. See
 // [Cmd.StartContext] for how, and for its errors. To end only the waiting, see
@@ -153,14 +156,15 @@ func (c *Cmd) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.child.Here(func(exited int) { r.streams.CopyHere(exited) })
+	mayCut := r.delay != 0 // else it is cut only when the process has exited
+	r.child.Here(func(exited int) { r.streams.CopyHere(exited, mayCut) })
 	return c.Wait()
 }
 
 // Output runs the command and returns its standard output, also if it fails. If
 // c.Stderr was nil, [exec.ExitError.Stderr] then holds the first and the last 32 KiB of
 // its standard error. [Cmd.SetOutputLimit] bounds the output.
-func (c *Cmd) Output() ([]byte, error) { return c.output(nil) }
+func (c *Cmd) Output() ([]byte, error) { return c.output(unbound) }
 
 // OutputContext returns the command's output like [Cmd.Output], and ends the
 // command when ctx ends. See [Cmd.StartContext] for how, and for its errors.
@@ -184,7 +188,7 @@ func (c *Cmd) output(ctx context.Context) ([]byte, error) {
 // CombinedOutput runs the command and returns its standard output and standard error,
 // in the order in which they were written, also if it fails. [Cmd.SetOutputLimit]
 // bounds them.
-func (c *Cmd) CombinedOutput() ([]byte, error) { return c.combinedOutput(nil) }
+func (c *Cmd) CombinedOutput() ([]byte, error) { return c.combinedOutput(unbound) }
 
 // CombinedOutputContext returns the command's output and error output like
 // [Cmd.CombinedOutput], and ends the command when ctx ends. See [Cmd.StartContext]
@@ -226,8 +230,8 @@ func (c *Cmd) StdinPipe() (io.WriteCloser, error) { return c.Std().StdinPipe() }
 // comes [io.EOF]. Wait does not wait for a reader: it moves what is left in the pipe
 // (at most what a pipe holds) to memory and closes the descriptor.
 //
-// The reader has the methods of [os.File] but is not one. Given to another Cmd as Stdin
-// it passes its descriptor on, as a file does.
+// The reader has the methods of [os.File] but is not one. As another Cmd's Stdin it
+// passes its descriptor on.
 func (c *Cmd) StdoutPipe() (io.ReadCloser, error) {
 	return c.outputPipe(c.Std().StdoutPipe())
 }

@@ -15,7 +15,7 @@ func TestOneValueForEachStruct(t *testing.T) {
 	var all sync.WaitGroup
 	for range 100 {
 		all.Go(func() {
-			if m.Of(a) != m.Of(a) || m.Of(a) == m.Of(b) {
+			if first := m.Of(a); first != m.Of(a) || first == m.Of(b) {
 				t.Error("not one for each")
 			}
 		})

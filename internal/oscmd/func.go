@@ -62,7 +62,7 @@ func code(f func() error) uintptr { return reflect.ValueOf(f).Pointer() }
 // the receiver.
 func receiver(f func() error) *exec.Cmd {
 	type methodValue struct {
-		code     uintptr
+		_        uintptr // the code
 		receiver *exec.Cmd
 	}
 	return (**(**methodValue)(unsafe.Pointer(&f))).receiver

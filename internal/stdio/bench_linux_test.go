@@ -79,7 +79,7 @@ func benchOutput(b *testing.B, w way, c *exec.Cmd, in io.Reader) {
 	ended := make(chan error, 3)
 	s.Copy(func(err error) { ended <- err })
 	if w.here {
-		c.Process.WithHandle(func(fd uintptr) { s.CopyHere(int(fd)) })
+		c.Process.WithHandle(func(fd uintptr) { s.CopyHere(int(fd), false) })
 	}
 	if err := c.Wait(); err != nil {
 		b.Fatal(err)

@@ -80,7 +80,7 @@ func TestCutKeepsWhatIsInThePipe(t *testing.T) {
 		exit := never(t)
 		go func() {
 			defer close(copying)
-			if s.CopyHere(exit) {
+			if s.CopyHere(exit, true) {
 				t.Error("CopyHere: exited")
 			}
 		}()
@@ -118,7 +118,7 @@ func TestCutComesFirst(t *testing.T) {
 			c := play(t, s, func(err error) { ended <- err })
 			if !first {
 				s.Cut()
-				s.CopyHere(never(t)) // has nothing to do
+				s.CopyHere(never(t), true) // has nothing to do
 			}
 			over(t, s, ended)
 			if !s.Copied() {

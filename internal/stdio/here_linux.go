@@ -44,8 +44,9 @@ func (s *Streams) openHere(out io.Writer) (child *os.File, ok bool, err error) {
 // exited, which it reports, or Cut was called. If a pipe is still open then, because a
 // descendant of the process has it, goroutines go on as if Open had made it.
 //
-// exitFD is the process's pidfd. If it is negative, all is left to goroutines.
-func (s *Streams) CopyHere(exitFD int) (exited bool) {
+// exitFD is the process's pidfd. If it is negative, all is left to goroutines. If
+// mayCut is false, the caller of Cut sees to it that the process has exited before.
+func (s *Streams) CopyHere(exitFD int, mayCut bool) (exited bool) {
 	if s == nil {
 		return false
 	}
@@ -53,8 +54,10 @@ func (s *Streams) CopyHere(exitFD int) (exited bool) {
 	streams := s.here.streams
 	s.here.streams = nil
 	if len(streams) > 0 && exitFD >= 0 && !s.cut.Load() {
-		if fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC); err == nil {
-			s.here.polling, s.here.wake = true, fd
+		s.here.polling, s.here.wake = true, -1
+		if mayCut {
+			fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
+			s.here.polling, s.here.wake = err == nil, fd
 		}
 	}
 	polling, wake := s.here.polling, s.here.wake
@@ -65,7 +68,9 @@ func (s *Streams) CopyHere(exitFD int) (exited bool) {
 	}
 	streams, exited = s.pollHere(streams, exitFD, wake)
 	s.mu.Lock()
-	unix.Close(wake)
+	if wake >= 0 {
+		unix.Close(wake)
+	}
 	s.here.polling = false
 	s.mu.Unlock()
 	s.handOver(streams)
@@ -150,7 +155,7 @@ func (s *Streams) handOver(streams []hereStream) {
 // returns that, once Copy has been called. The caller holds mu.
 func (s *Streams) cutHere() (idle []hereStream) {
 	switch {
-	case s.here.polling:
+	case s.here.polling && s.here.wake >= 0:
 		unix.Write(s.here.wake, []byte{7: 1})
 	case s.ended != nil:
 		idle, s.here.streams = s.here.streams, nil

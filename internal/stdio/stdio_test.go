@@ -80,8 +80,8 @@ func (r *running) wait(t testing.TB, w way) (errs []error) {
 }
 
 func (r *running) copyHere() (exited bool) {
-	if err := r.c.Process.WithHandle(func(fd uintptr) { exited = r.CopyHere(int(fd)) }); err != nil {
-		return r.CopyHere(-1)
+	if err := r.c.Process.WithHandle(func(fd uintptr) { exited = r.CopyHere(int(fd), true) }); err != nil {
+		return r.CopyHere(-1, true)
 	}
 	return exited
 }
@@ -275,7 +275,7 @@ func TestNothingToCopy(t *testing.T) {
 	for _, s := range []*stdio.Streams{none, some} {
 		s.Started()
 		s.Copy(func(error) { t.Error("ended") })
-		s.CopyHere(-1)
+		s.CopyHere(-1, true)
 		s.Cut()
 		if !s.Over() || !s.Copied() || !s.OutputsCopied() {
 			t.Error("not over")

@@ -31,7 +31,7 @@ type hereStream struct{}
 func (s *Streams) openHere(io.Writer) (*os.File, bool, error) { return nil, false, nil }
 
 // CopyHere has nothing to copy here.
-func (s *Streams) CopyHere(exitFD int) (exited bool) { return false }
+func (s *Streams) CopyHere(exitFD int, mayCut bool) (exited bool) { return false }
 
 func (s *Streams) cutHere() []hereStream { return nil }
 
