@@ -86,7 +86,7 @@ func inModule(path string) string { return strings.TrimPrefix(strings.TrimPrefix
 
 // The root is to be read in one sitting.
 func TestRootIsSmall(t *testing.T) {
-	const maxFiles, maxLines, maxLinesOfAFile = 16, 1800, 400
+	const maxFiles, maxLines, maxLinesOfAFile = 16, 1799, 400
 	files, err := filepath.Glob("*.go")
 	if err != nil || len(files) == 0 {
 		t.Skip("the source is not here:", err)

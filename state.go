@@ -13,8 +13,7 @@ import (
 // then stay for ever, so it leads to no context, error or writer of the caller's:
 // what a run knows of those is in its outcome, which the Cmd itself holds.
 type state struct {
-	// mu guards what follows, and Cmd.Process and the pipes that os/exec's struct
-	// lists against Start: that writes them with mu held. run.mu may be taken after it.
+	// mu guards what follows, and what Start writes in the struct. It comes before run.mu.
 	mu sync.Mutex
 
 	settings
