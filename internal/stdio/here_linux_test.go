@@ -1,0 +1,3 @@
+package stdio
+
+func init() { copiesHere = true }
