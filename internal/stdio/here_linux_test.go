@@ -1,3 +1,3 @@
-package stdio
+package stdio_test
 
 func init() { copiesHere = true }
