@@ -10,9 +10,9 @@ import (
 	"example.com/xexec/internal/oscmd"
 )
 
-// defaultCancel returns CommandContext's Cancel for c. It is called only where
-// os/exec watches the context, or by the caller. It must be the only function
-// literal here, and not inlined: cancels knows it by its code.
+// defaultCancel returns CommandContext's Cancel for c. Only os/exec's watcher and the
+// caller call that. The literal must be the only one in this function, which must not
+// be inlined: cancels knows it by its code.
 //
 //go:noinline
 func defaultCancel(c *Cmd) func() error {
@@ -60,7 +60,7 @@ func (r *run) contextEnded(why *cause.Reason, cancel oscmd.Cancel) {
 		return
 	case cancel.Kind == oscmd.NoCancel && !grace:
 		return
-	case cancel.Kind != oscmd.Terminate && !grace, r.sealed():
+	case cancel.Kind != oscmd.TerminateCancel && !grace, r.sealed():
 		err = r.end(why)
 	default:
 		if grace && arm(&r.ending.grace, r.settings.gracePeriod, r.graceExpired) {

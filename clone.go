@@ -53,7 +53,7 @@ func (c *Cmd) Clone() *Cmd {
 		d.Cancel = defaultCancel(d)
 	case oscmd.KillCancel:
 		d.Cancel = d.Kill
-	case oscmd.Terminate:
+	case oscmd.TerminateCancel:
 		d.Cancel = d.Terminate
 	}
 	stateOf(d).settings = s.settings

@@ -79,14 +79,13 @@
 //     [io.EOF], never "file already closed" ([golang/go#19685]).
 //  3. The readers of StdoutPipe and StderrPipe have the methods of [os.File] but are
 //     not one.
-//  4. No goroutine watches a context ([golang/go#52580]).
-//  5. Start retries for 0.1 s when the program file is still open for writing
-//     ([golang/go#22315]).
+//  4. No goroutine watches a context of package context ([golang/go#52580]).
+//  5. Start retries for 0.1 s when the program file is busy ([golang/go#22315]).
 //  6. WaitDelay bounds Wait also when a Stdin reader never returns ([golang/go#7990]).
 //  7. The default Cancel does not claim to have killed a command that had exited.
 //  8. One pair of descriptors of the null device is opened once and shared.
 //
-// # Linux, macOS and the BSDs
+// # Unix and Plan 9
 //
 // On Linux an exit is seen with waitid(2) and WNOWAIT, by the pidfd of [os.Process]. A
 // few waits block a thread each; all others share one epoll(7) set, with neither a
@@ -94,7 +93,8 @@
 // seccomp filter), each waited-for child takes a thread. A program that mostly starts
 // commands gains from a GOMAXPROCS above the number of processors: a thread that forks
 // keeps its P until the exec. On macOS and the BSDs one kqueue(2) and one thread serve
-// all waits.
+// all waits. On Solaris, AIX and Plan 9 a signal is as safe as [os.Process] makes it, and
+// there are no trees; on Plan 9, output not read when Wait returns is lost.
 //
 // # Windows
 //
@@ -104,11 +104,6 @@
 // none, or the command has its own), they are errors that are [errors.ErrUnsupported].
 // A member of a tree cannot break away from its job; what a service starts on its
 // behalf is not in it. A command holds two handles until it is reaped.
-//
-// # Solaris, AIX and Plan 9
-//
-// A signal is as safe as [os.Process] makes it, and there are no trees. On Plan 9,
-// output not read when Wait returns is lost.
 //
 // [golang/go#28461]: https://go.dev/issue/28461
 // [golang/go#19685]: https://go.dev/issue/19685

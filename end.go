@@ -10,8 +10,7 @@ import (
 	"example.com/xexec/internal/tree"
 )
 
-// Whoever wants to end a command, a caller, a context, a timer, a Shutdown, the
-// limit of its output, comes here: to send, to ask or to end.
+// Whoever wants to end a command comes here: to send, to ask or to end.
 
 // An ending is what was done to end a run. It is guarded by run.mu.
 type ending struct {
@@ -20,7 +19,7 @@ type ending struct {
 	calling   int  // Cancels of the caller's that run
 	holding   int  // those of them that were called while the process was alive: it stays unreaped
 	cancelled bool // one has returned nil
-	asking    bool // one was called while the process was alive, and did not fail
+	asking    bool // one that was called then runs, has succeeded, or has sent a signal
 	signals   int  // how many were delivered to a live process
 
 	terminated bool  // Shutdown has asked, or cannot
@@ -32,12 +31,12 @@ type ending struct {
 	cutShort     bool // by WaitDelay, when something was still copied
 }
 
-// patient reports whether those who outlive the leader are given time that a
-// Cancel has asked for. The caller holds r.mu.
+// patient reports whether those who outlive the leader have WaitDelay, because a
+// Cancel has asked the command to stop. The caller holds r.mu.
 func (r *run) patient() bool { return r.ending.asking && r.delay != 0 }
 
-// sealed reports whether the command has come to its end by itself. The caller
-// holds r.mu.
+// sealed reports whether the command has come to its end by itself: what kills others
+// of its tree from now on is not why it ended. The caller holds r.mu.
 func (r *run) sealed() bool { return r.child.Sealed(r.patient()) }
 
 // send sends sig for the caller. The caller holds r.mu.

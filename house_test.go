@@ -20,7 +20,7 @@ const module = "example.com/xexec"
 // downwards only.
 var house = map[string][]string{
 	"":                      {"internal/beside", "internal/cause", "internal/child", "internal/oscmd", "internal/stdio", "internal/tree"},
-	"internal/child":        {"internal/exits", "internal/stdio", "internal/tree"},
+	"internal/child":        {"internal/exits", "internal/oscmd", "internal/stdio", "internal/tree"},
 	"internal/tree":         {"internal/tree/cgroup"},
 	"internal/tree/cgroup":  nil,
 	"internal/exits":        nil,

@@ -21,7 +21,7 @@ type outcome struct {
 	shutdownErr error         // what all of them return, once one has
 	delayFor    *cause.Reason // why WaitDelay runs
 	graceFor    *cause.Reason // why the grace period runs
-	cancelErr   error         // what Wait reports of a Cancel
+	cancelErr   error         // what Wait reports of an attempt to end it
 	copyErr     error         // the first of the copying
 	stdErr      error         // the result of os/exec's Wait
 	limited     bool          // there was more output than SetOutputLimit allows
@@ -30,8 +30,8 @@ type outcome struct {
 	err, cause error // the result, once the run is complete
 }
 
-// Close is called by an os/exec's Wait that a caller uses beside ours. The struct
-// lets go of the outcome then, so the run has to hold it.
+// Close is called by an os/exec's Wait beside ours. The struct then lets go of the
+// outcome, so the run has to hold it.
 func (o *outcome) Close() error {
 	o.run.mu.Lock()
 	defer o.run.mu.Unlock()

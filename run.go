@@ -34,7 +34,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"runtime"
 	"sync"
 	"time"
 	"weak"
@@ -67,20 +66,19 @@ type run struct {
 
 	// watching is held by the goroutine that waits in the kernel on behalf of all
 	// waiters.
-	watching   chan struct{}
-	background sync.Once // Done's goroutine
+	watching chan struct{}
 
 	mu      sync.Mutex
 	child   *child.Child
 	phase   phase
 	waited  bool          // somebody has waited for it here
 	changed chan struct{} // closed when there may be a step to take; nil if nobody waits
-	done    chan struct{} // closed when the run is complete
+	done    chan struct{} // what Done has returned, if anything
 	pipes   []io.Closer   // the parent's ends that methods have made, until they are closed
 	ending  ending
 
 	outcome weak.Pointer[outcome] // see result
-	kept    *outcome
+	kept    *outcome              // the same, where the struct does not hold it
 }
 
 // wake tells the waiters that there may be a step to take. The caller holds r.mu.
@@ -125,7 +123,7 @@ func (r *run) await(target phase, cancel <-chan struct{}) bool {
 func (r *run) advance() (phase, <-chan struct{}) {
 	r.mu.Lock()
 	defer r.unlock()
-	if r.phase == running && r.child.Gone(r.patient()) {
+	if r.phase == running && r.child.Finish(r.patient()) {
 		r.phase = gone
 		r.wake()
 		if r.child.Empty() {
@@ -146,7 +144,9 @@ func (r *run) advance() (phase, <-chan struct{}) {
 		r.conclude()
 		r.phase = complete
 		r.wake()
-		close(r.done)
+		if r.done != nil {
+			close(r.done)
+		}
 	}
 	if r.phase < complete && r.changed == nil {
 		r.changed = make(chan struct{})
@@ -187,7 +187,8 @@ func (r *run) copyingOver() bool {
 	return false
 }
 
-// copyEnded is called when one of the streams is over, with its error.
+// copyEnded notes the error of a stream, if there is one, and that something of the
+// streams may have changed.
 func (r *run) copyEnded(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -231,14 +232,4 @@ func (r *run) stdReaped(_ *os.ProcessState, err error) {
 	if c := r.cmd.Value(); c != nil {
 		r.hold(c)
 	}
-}
-
-// waitInBackground waits on behalf of Done. The goroutine keeps c alive.
-func (r *run) waitInBackground(c *Cmd) {
-	r.background.Do(func() {
-		go func() {
-			r.await(complete, nil)
-			runtime.KeepAlive(c)
-		}()
-	})
 }

@@ -67,8 +67,8 @@ func (c *Cmd) Terminate() error {
 // uninterruptible system call, is waited for without a bound.
 //
 // It returns when the command is gone, and waits 0.1 s at most for its output to be
-// copied. Wait returns once it is. Neither waits for a Stdin reader, or for a
-// descendant that holds the output open.
+// copied. Neither it nor a later Wait waits for a Stdin reader, or for a descendant that
+// holds the output open.
 //
 // Any number of goroutines may call it, also after the command has exited. The stop
 // signal is sent once, the first ctx that ends decides, and all get the same answer. It

@@ -13,7 +13,7 @@ import (
 )
 
 // start is Start, and StartContext if bound is not nil. If here is true, the caller
-// is to call copyHere.
+// is to call streams.CopyHere.
 func (c *Cmd) start(bound context.Context, here bool) (*run, error) {
 	s := stateOf(c)
 	settings, ok := s.claim(c)
@@ -66,7 +66,6 @@ func newRun(c *Cmd, settings settings) *run {
 		cmd:      weak.Make(c),
 		settings: settings,
 		watching: make(chan struct{}, 1),
-		done:     make(chan struct{}),
 	}
 }
 
@@ -86,9 +85,7 @@ func startProcess(in *exec.Cmd, own, bound context.Context, s settings, here boo
 		return cause.Of(own).Err
 	}
 	switch {
-	case cause.Ended(own):
-		return nil, cause.Of(own).Err
-	case cause.Ended(bound):
+	case cause.Ended(own), cause.Ended(bound):
 		return nil, ended()
 	case s.outputLimit < 0:
 		return nil, fmt.Errorf("xexec: SetOutputLimit: negative limit %d", s.outputLimit)
@@ -101,7 +98,7 @@ func startProcess(in *exec.Cmd, own, bound context.Context, s settings, here boo
 		WholeTree:        s.wholeTree,
 		KillOnParentExit: s.killOnParentExit,
 		CopyHere:         here,
-		Ended:            []<-chan struct{}{cause.Done(own), cause.Done(bound)},
+		Ended:            [2]<-chan struct{}{cause.Done(own), cause.Done(bound)},
 	})
 	if err == child.ErrCanceled {
 		err = ended()

@@ -101,8 +101,7 @@ func (c *Cmd) set(f func(*settings)) {
 	f(&s.settings)
 }
 
-// claim makes the caller the one that starts c, and returns the settings. It
-// fails if there was one.
+// claim makes the caller the one that starts c, if there was none.
 func (s *state) claim(c *Cmd) (of settings, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -124,12 +123,11 @@ func (s *state) started(c *Cmd, r *run) {
 	s.serveDone(c)
 }
 
-// serveDone makes a Done that came before the start that of the run, which nobody
-// else has yet. The caller holds s.mu.
+// serveDone gives the run, which nobody else has yet, the channel that an earlier
+// Done has returned. The caller holds s.mu.
 func (s *state) serveDone(c *Cmd) {
 	if s.done != nil && !s.failed {
-		s.run.done = s.done
-		s.run.waitInBackground(c)
+		s.run.serveDone(c, s.done)
 	}
 	s.done = nil
 }
@@ -151,11 +149,7 @@ func (s *state) doneChan(c *Cmd) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if r := s.current(c); r != nil {
-		r.mu.Lock()
-		r.noteStdWait(c)
-		r.mu.Unlock()
-		r.waitInBackground(c)
-		return r.done
+		return r.doneChan(c)
 	}
 	if s.done == nil {
 		s.done = make(chan struct{})

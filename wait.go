@@ -21,6 +21,32 @@ func (c *Cmd) waited() (*run, *outcome) {
 	return r, r.result()
 }
 
+// doneChan returns the channel of Done.
+func (r *run) doneChan(c *Cmd) <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.noteStdWait(c)
+	switch {
+	case r.done != nil:
+	case r.phase == complete:
+		r.done = make(chan struct{})
+		close(r.done)
+	default:
+		r.serveDone(c, make(chan struct{}))
+	}
+	return r.done
+}
+
+// serveDone makes done the channel of Done, and lets a goroutine wait, which keeps c
+// alive. The caller holds r.mu, or nobody else has r yet.
+func (r *run) serveDone(c *Cmd, done chan struct{}) {
+	r.done = done
+	go func() {
+		r.await(complete, nil)
+		runtime.KeepAlive(c)
+	}()
+}
+
 // noteStdWait takes over what os/exec's Wait has found out, if that was called before
 // anybody waits here: it may not run now. The caller holds r.mu.
 func (r *run) noteStdWait(c *Cmd) {
@@ -37,7 +63,6 @@ func (r *run) noteStdWait(c *Cmd) {
 }
 
 // publish sets ProcessState in c, if c is a copy of the struct that was started.
-// That one has it already.
 func (r *run) publish(c *Cmd) {
 	if r.cmd != weak.Make(c) {
 		r.mu.Lock()

@@ -72,8 +72,7 @@ var (
 	errAlreadyStarted = errors.New("exec: already started")
 )
 
-// unbound is in the place of StartContext's context where there is none.
-var unbound context.Context
+var unbound context.Context // in the place of StartContext's, where there is none
 
 // LookPath is [exec.LookPath].
 func LookPath(file string) (string, error) { return exec.LookPath(file) }
@@ -157,7 +156,7 @@ func (c *Cmd) run(ctx context.Context) error {
 		return err
 	}
 	mayCut := r.delay != 0 // else it is cut only when the process has exited
-	r.child.Here(func(exited int) { r.streams.CopyHere(exited, mayCut) })
+	r.child.Here(func(exitFD int) { r.streams.CopyHere(exitFD, mayCut) })
 	return c.Wait()
 }
 

@@ -13,14 +13,14 @@ import (
 	"errors"
 )
 
-// A Reason is a context that has ended, or something else that ends a command.
+// A Reason is a context that has ended, or another error that ends a command.
 type Reason struct {
-	Err   error // of the context
-	Cause error // of the context
+	Err   error // Err of the context, or that error
+	Cause error // Cause of the context, or that error
 }
 
-// Of returns the reason that ctx is, which has ended. One of a caller's own that has
-// no error then is canceled.
+// Of returns ctx, which has ended, as a Reason. If ctx has no error although it has
+// ended, that is context.Canceled.
 func Of(ctx context.Context) *Reason {
 	err := erring{ctx}.Err()
 	return &Reason{err, cmp.Or(context.Cause(ctx), err)}

@@ -4,7 +4,7 @@ package cause
 type Facts struct {
 	Context     *Reason // the context that has ended it, if one has
 	Exit        error   // what the exit alone makes of it
-	Cancel      error   // what there is to say of a Cancel
+	Cancel      error   // what there is to say of an attempt to end it
 	Copy        error   // the first error of the copying
 	WaitDelay   error   // what to say when CutShort
 	CutShort    bool    // WaitDelay has ended the copying

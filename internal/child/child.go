@@ -6,10 +6,11 @@
 // sent only while the exit has not been seen (of a tree: while its end has not), and
 // the process is reaped only after that. So the id that is signalled is our child's.
 //
-// The caller has one lock for each Child and holds it in every method, but for
-// Watch. Between two calls it may let others have the lock. No method but Watch
-// blocks. Who calls which, and what is due when, the caller decides; Gone and Reap
-// take the steps from the exit to the status.
+// The caller has one lock for each Child and holds it in every method but Watch and
+// Here, which block, and OS, Pid and Kind, which need none. Between two calls it may
+// let others have the lock. The other methods do not wait for the child; Finish and
+// Reap, which take the steps from the exit to the status, may take some milliseconds
+// while the system tidies up.
 //
 // What differs by system lies below, in the packages exits and tree.
 package child
@@ -166,10 +167,10 @@ func (c *Child) Look() bool {
 	return c.exited
 }
 
-// Gone takes the steps that are due from the leader's exit to the end of its tree,
+// Finish takes the steps that are due from the leader's exit to the end of its tree,
 // and reports whether that is reached. The rest is given time if it was asked to
 // stop, or if the caller has a reason of its own to be patient.
-func (c *Child) Gone(patient bool) bool {
+func (c *Child) Finish(patient bool) bool {
 	if !c.exited {
 		if c.unobservable && !c.status.reaping {
 			c.reapInBackground()
@@ -209,7 +210,7 @@ func (c *Child) restLeft() (left bool) {
 }
 
 // Sealed reports whether the command has come to its end by itself, save for what
-// is killed without being asked. Patient is as for Gone.
+// is killed without being asked. Patient is as for Finish.
 func (c *Child) Sealed(patient bool) bool { return c.Look() && !c.patient(patient) }
 
 // Abandon gives back what can be given back of a process that nobody will wait for

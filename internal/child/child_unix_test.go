@@ -65,7 +65,7 @@ func (l *locked) end(t *testing.T, patient bool) (*os.ProcessState, error) {
 	t.Helper()
 	for {
 		l.Lock()
-		if l.Gone(patient) && l.Reap() {
+		if l.Finish(patient) && l.Reap() {
 			state, err, _ := l.Status()
 			l.Unlock()
 			return state, err
@@ -195,7 +195,7 @@ func TestRestOfATree(t *testing.T) {
 		return l.Look()
 	})
 	l.Lock()
-	if l.Gone(false) {
+	if l.Finish(false) {
 		t.Error("the rest was given no time")
 	}
 	if l.Sealed(false) {
@@ -244,7 +244,7 @@ func TestStartOfABusyFile(t *testing.T) {
 	}
 	ended := make(chan struct{})
 	close(ended)
-	if _, err := child.Start(child.Spec{Cmd: exec.Command(exe), Ended: []<-chan struct{}{ended}}); err != child.ErrCanceled {
+	if _, err := child.Start(child.Spec{Cmd: exec.Command(exe), Ended: [2]<-chan struct{}{ended}}); err != child.ErrCanceled {
 		t.Error(err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"example.com/xexec/internal/oscmd"
 	"example.com/xexec/internal/stdio"
 	"example.com/xexec/internal/tree"
 )
@@ -17,14 +18,13 @@ var ErrCanceled = tree.ErrCanceled
 
 // A Spec is what Start is to start.
 type Spec struct {
-	// Cmd has no Cancel and no WaitDelay. Its Stdin, Stdout and Stderr may be
-	// anything. Start puts files in their place, and changes nothing else.
+	// Cmd is for Start alone. It has no Cancel and no WaitDelay.
 	Cmd *exec.Cmd
 
 	WholeTree        bool
 	KillOnParentExit bool
-	CopyHere         bool              // the caller is going to call Streams.CopyHere
-	Ended            []<-chan struct{} // of two contexts at most; starting lasts no longer
+	CopyHere         bool               // the caller is going to call Streams.CopyHere
+	Ended            [2]<-chan struct{} // of two contexts, or nil; starting lasts no longer
 }
 
 // A Started is a process, what its start needed, and its streams, which are not
@@ -74,25 +74,17 @@ func Start(s Spec) (_ *Started, err error) {
 // fork forks, and tries again for a while if the program file is open for writing.
 // By accident that is so when another goroutine's child was forked while the file
 // was open, and has not reached its exec (golang/go#22315).
-func fork(cmd *exec.Cmd, launch *tree.Launch, ended []<-chan struct{}) (*os.Process, error) {
+func fork(cmd *exec.Cmd, launch *tree.Launch, ended [2]<-chan struct{}) (*os.Process, error) {
 	const patience = 100 * time.Millisecond
-	try := func(attr *syscall.SysProcAttr) (*os.Process, error) {
-		in := *cmd
-		in.SysProcAttr = attr
-		err := in.Start()
-		if err == nil && in.Process == nil {
-			err = context.Canceled // its context says that it has ended, and has no error
-		}
-		return in.Process, err
-	}
 	began := time.Now()
 	for pause := time.Millisecond; ; pause *= 2 {
 		var p *os.Process
 		var err error
 		if launch == nil {
-			p, err = try(cmd.SysProcAttr)
+			p, err = try(cmd, cmd.SysProcAttr)
 		} else {
-			p, err = launch.Start(try, ended...)
+			again := func(attr *syscall.SysProcAttr) (*os.Process, error) { return try(oscmd.Copy(cmd), attr) }
+			p, err = launch.Start(again, ended[:]...)
 		}
 		if err == nil || !isTextBusy(err) || time.Since(began)+pause > patience {
 			return p, err
@@ -100,21 +92,28 @@ func fork(cmd *exec.Cmd, launch *tree.Launch, ended []<-chan struct{}) (*os.Proc
 		if !sleep(pause, ended) {
 			return nil, ErrCanceled
 		}
+		cmd = oscmd.Copy(cmd) // one that Start was not called for
 	}
 }
 
-// sleep sleeps for d. It returns false if a context ends before that: there are two
-// at most.
-func sleep(d time.Duration, ended []<-chan struct{}) bool {
-	var two [2]<-chan struct{}
-	copy(two[:], ended)
+func try(cmd *exec.Cmd, attr *syscall.SysProcAttr) (*os.Process, error) {
+	cmd.SysProcAttr = attr
+	err := cmd.Start()
+	if err == nil && cmd.Process == nil {
+		err = context.Canceled // its context says that it has ended, and has no error
+	}
+	return cmd.Process, err
+}
+
+// sleep sleeps for d. It returns false if a context ends before that.
+func sleep(d time.Duration, ended [2]<-chan struct{}) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return true
-	case <-two[0]:
-	case <-two[1]:
+	case <-ended[0]:
+	case <-ended[1]:
 	}
 	return false
 }

@@ -77,7 +77,7 @@ func (c *Child) Reaped(state *os.ProcessState, err error) {
 }
 
 // Status returns the status that was taken, or the error of taking it: somebody else
-// has reaped the process, or it was released. It is not known before Reap.
+// has reaped the process, or it was released. Known is false until it was taken, or lost.
 func (c *Child) Status() (state *os.ProcessState, err error, known bool) {
 	return c.status.state, c.status.err, c.status.known
 }

@@ -117,7 +117,7 @@ const (
 	calledOff
 )
 
-// threads counts the waits that block a thread although they could be polled.
+// threads counts the waits, and calls of Here, that block a thread although they could be polled.
 // There are never more than maxThreads.
 var threads atomic.Int32
 

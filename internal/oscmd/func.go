@@ -7,8 +7,8 @@ import (
 	"unsafe"
 )
 
-// A Cancel is what the Cancel of a command stands for. Call is the function if it is
-// of no kind that has a name here: with those, nothing need hold the command.
+// A Cancel is what the Cancel of a command stands for. Call is set for OtherCancel
+// only, so that the other kinds do not hold the command.
 type Cancel struct {
 	Kind CancelKind
 	Call func() error
@@ -18,11 +18,11 @@ type Cancel struct {
 type CancelKind int
 
 const (
-	NoCancel      CancelKind = iota // there is none
-	DefaultCancel                   // CommandContext's, os/exec's or ours, for whichever command
-	KillCancel                      // the method value Kill of this command
-	Terminate                       // the method value Terminate of this command
-	OtherCancel                     // any other function
+	NoCancel        CancelKind = iota // there is none
+	DefaultCancel                     // CommandContext's, os/exec's or ours, for whichever command
+	KillCancel                        // the method value Kill of this command
+	TerminateCancel                   // the method value Terminate of this command
+	OtherCancel                       // any other function
 )
 
 // Cancels knows the functions that a Cancel may be: one that our CommandContext has
@@ -46,7 +46,7 @@ func (c Cancels) Of(cmd *exec.Cmd) Cancel {
 	case at == c.kill && receiver(f) == cmd:
 		return Cancel{Kind: KillCancel}
 	case at == c.terminate && receiver(f) == cmd:
-		return Cancel{Kind: Terminate}
+		return Cancel{Kind: TerminateCancel}
 	}
 	return Cancel{OtherCancel, f}
 }

@@ -38,7 +38,7 @@ func TestCancelsOf(t *testing.T) {
 		"Kill":                     {c.Kill, KillCancel},
 		"Kill of another":          {other.Kill, OtherCancel},
 		"Kill of none":             {(*cmd)(nil).Kill, OtherCancel},
-		"Terminate":                {c.Terminate, Terminate},
+		"Terminate":                {c.Terminate, TerminateCancel},
 		"Terminate of another":     {other.Terminate, OtherCancel},
 		"of an embedded pointer":   {embedding{c}.Kill, KillCancel},
 		"of an embedded value":     {(*embeddingValue)(unsafe.Pointer(c)).Kill, KillCancel},
@@ -52,7 +52,7 @@ func TestCancelsOf(t *testing.T) {
 		}
 		copied := *std
 		want := test.want
-		if want == KillCancel || want == Terminate {
+		if want == KillCancel || want == TerminateCancel {
 			want = OtherCancel // it ends the original
 		}
 		if got := cancels.Of(&copied).Kind; got != want {

@@ -8,7 +8,7 @@
 // the toolchain's os/exec has fields that this package does not know.
 //
 // The caller sees to it that nobody writes the struct meanwhile, as os/exec's
-// methods want it too. Only Claim and Claimed may be called at any time.
+// methods want it too. Only Claim and Unclaimed may be called at any time.
 package oscmd
 
 import (

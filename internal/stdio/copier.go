@@ -99,7 +99,7 @@ func (r uncutReader) Read(b []byte) (int, error) {
 	return r.r.Read(b)
 }
 
-// CloseEnd closes c, which StdinPipe has returned, and ends a Write that waits. It
+// CloseEnd closes c, one of the parent's ends, and ends a Write that waits. It
 // does not wait for whoever uses the descriptor through SyscallConn, but leaves that
 // to a goroutine.
 func CloseEnd(c io.Closer) {

@@ -28,7 +28,7 @@
 //     somebody else has reaped it.
 //   - Close or Abandon is called in the end, and Reaped of its Launch.
 //
-// No method blocks, save Start. (A cgroup that has just become empty can take some
+// Start may wait; ReapOrphans, Close and Abandon may take some milliseconds. (A cgroup that has just become empty can take some
 // milliseconds to be removed.)
 package tree
 
