@@ -317,7 +317,10 @@ func TestCopyHereHandsOver(t *testing.T) {
 		run := w.start(t, c, nil, &out, io.Discard)
 		exited := false
 		within(t, "CopyHere", func() { exited = run.copyHere() })
-		if copiesHere && !exited {
+		switch {
+		case !copiesHere:
+			c.Wait() // so that it has written
+		case !exited:
 			t.Error("not exited")
 		}
 		if run.Over() {
