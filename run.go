@@ -71,7 +71,6 @@ type run struct {
 	mu      sync.Mutex
 	child   *child.Child
 	phase   phase
-	waited  bool          // somebody has waited for it here
 	changed chan struct{} // closed when there may be a step to take; nil if nobody waits
 	done    chan struct{} // what Done has returned, if anything
 	pipes   []io.Closer   // the parent's ends that methods have made, until they are closed

@@ -40,7 +40,7 @@ func (c *Cmd) start(bound context.Context, here bool) (*run, error) {
 	r.stderr, _ = c.Stderr.(*stdio.PrefixSuffix) // Output has set it
 	started, err := startProcess(in, own, bound, settings, here)
 	if err != nil {
-		if c.Err == nil {
+		if c.Err == nil && in.Err != nil {
 			c.Err = in.Err // "exec: no command", which String shows
 		}
 		return nil, err

@@ -48,12 +48,11 @@ func (r *run) serveDone(c *Cmd, done chan struct{}) {
 }
 
 // noteStdWait takes over what os/exec's Wait has found out, if that was called before
-// anybody waits here: it may not run now. The caller holds r.mu.
+// the run came to it. The caller holds r.mu.
 func (r *run) noteStdWait(c *Cmd) {
-	if r.ours || r.waited {
+	if r.ours || r.child.Reaping() {
 		return
 	}
-	r.waited = true
 	if state := c.ProcessState; state != nil {
 		r.child.Reaped(state, nil)
 		if !state.Success() {

@@ -62,6 +62,9 @@ func (c *Child) take(state *os.ProcessState, err error) {
 	c.changed()
 }
 
+// Reaping reports whether the status is being taken, or was.
+func (c *Child) Reaping() bool { return c.status.reaping || c.status.known }
+
 // Reaped notes that the process was reaped.
 func (c *Child) Reaped(state *os.ProcessState, err error) {
 	s := &c.status
