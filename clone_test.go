@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"reflect"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -387,7 +388,12 @@ func TestCancelOfCloneIsItsOwn(t *testing.T) {
 				if err := f.Std().Start(); err != nil {
 					t.Fatal(err)
 				}
-				defer f.Wait()
+				defer func() {
+					if runtime.GOOS == "windows" {
+						f.Kill() // a Terminate that cannot be sent ends nothing there
+					}
+					f.Wait()
+				}()
 			}
 			cancel()
 			if err := d.Wait(); err == nil || d.Cause() != context.Canceled {
