@@ -53,7 +53,7 @@ func TestImportsKeepTheHouse(t *testing.T) {
 	}
 	for _, system := range systems {
 		c := exec.Command(goCommand, "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...")
-		c.Env = append(os.Environ(), "GOOS="+system, "GOARCH=amd64", "CGO_ENABLED=0", "GOFLAGS=-buildvcs=false")
+		c.Env = append(os.Environ(), "GOOS="+system, "GOARCH=amd64", "CGO_ENABLED=0", "GOFLAGS=-buildvcs=false", "GOWORK=off")
 		c.Stderr = os.Stderr
 		out, err := c.Output()
 		if err != nil {

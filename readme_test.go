@@ -77,7 +77,9 @@ func runReadme(t *testing.T, program string) string {
 			t.Fatal(err)
 		}
 	}
-	if out, err := exec.Command(goCommand, "build", "-overlay", overlay, "-o", binary, "./readme").CombinedOutput(); err != nil {
+	build := exec.Command(goCommand, "build", "-overlay", overlay, "-o", binary, "./readme")
+	build.Env = append(os.Environ(), "GOWORK=off") // the other modules may not be here
+	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s\n%s", err, out, program)
 	}
 	if runtime.GOOS == "windows" || runtime.GOOS == "plan9" {
