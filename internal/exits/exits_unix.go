@@ -4,6 +4,7 @@ package exits
 
 import (
 	"os"
+	"runtime"
 	"syscall"
 )
 
@@ -23,10 +24,21 @@ func known(p *os.Process) (done bool, err error) {
 func (p *Process) reap() (*os.ProcessState, error) {
 	if p.OS.WithHandle(func(uintptr) {}) == os.ErrNoHandle {
 		if done, _ := known(p.OS); done {
-			return nil, os.NewSyscallError("wait", syscall.ECHILD)
+			return nil, os.NewSyscallError(osWaitsBy(), syscall.ECHILD)
 		}
 	}
 	return p.OS.Wait()
+}
+
+// osWaitsBy names the system call whose error os.Process.Wait would return.
+func osWaitsBy() string {
+	switch runtime.GOOS {
+	case "linux":
+		return "waitid"
+	case "dragonfly", "freebsd", "netbsd":
+		return "wait6"
+	}
+	return "wait"
 }
 
 type self struct{}
