@@ -163,10 +163,10 @@ func shutDown(rnd *rand.Rand) {
 		fail("Shutdown: %v, another: %v", first, second)
 	}
 	err = c.Wait()
-	switch first {
-	case nil:
+	switch {
+	case first == nil:
 		expectCode("shut down", err, 7)
-	case errCause:
+	case errors.Is(first, errCause):
 		killed.Add(1)
 		expectCode("shut down by force", err, -1)
 	default:

@@ -2,11 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"time"
 
 	"example.com/xexec"
 )
+
+// errLeft is why a wait is given up.
+var errLeft = errors.New("the wait is left")
 
 // waiters waits for a command in several ways at the same time, some of which are
 // given up and begun again. The function that it returns gives what all have got.
@@ -19,10 +23,10 @@ func waiters(what string, rnd *rand.Rand, c *xexec.Cmd) (result func() error) {
 		func() { results <- c.WaitContext(context.Background()) },
 		func() {
 			for {
-				ctx, cancel := context.WithTimeoutCause(context.Background(), patience, errCause)
+				ctx, cancel := context.WithTimeoutCause(context.Background(), patience, errLeft)
 				err := c.WaitContext(ctx)
 				cancel()
-				if err != errCause {
+				if !errors.Is(err, errLeft) {
 					results <- err
 					return
 				}

@@ -12,9 +12,11 @@ import (
 	"testing"
 )
 
-// NeedCgroup skips the test where no process can be started in a cgroup of its own.
+// NeedCgroup skips the test where no process can be started in a cgroup of its own,
+// or none of a tree is, because its members could not be signalled.
 func NeedCgroup(t testing.TB) {
 	t.Helper()
+	NeedPidfd(t)
 	if CgroupDir() == "" {
 		Lack(t, "no cgroup can be made here, or no process started in it")
 	}

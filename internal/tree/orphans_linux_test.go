@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"example.com/xexec/internal/testkit"
 )
 
 // asReaper runs the calling test in a process that orphans are given to.
@@ -154,6 +156,7 @@ func TestReapOrphansThatAreDying(t *testing.T) {
 // What is not the tree's stays: the program's own children, also in the tree's group
 // or cgroup; orphans of others.
 func TestOwnChildrenAreNotReaped(t *testing.T) {
+	testkit.NeedPidfd(t) // by which they are told
 	asReaper(t, func(t *testing.T) {
 		eachKind(t, func(t *testing.T, kind Kind, attr *syscall.SysProcAttr) {
 			for _, named := range []bool{false, true} { // by Member, before it dies
@@ -301,6 +304,7 @@ func TestReapOrphansElsewhere(t *testing.T) {
 
 // What /proc/self/task says agrees with what each process says.
 func TestAdoptedChildren(t *testing.T) {
+	testkit.NeedPidfd(t)
 	needProc(t)
 	if !alone(t, nil) {
 		return
