@@ -98,7 +98,7 @@ func (r *run) cancel(call func() error, why *cause.Reason) {
 		return // it is, or was, called on account of the other context
 	}
 	alive := !r.sealed()
-	signals := e.signals
+	asked, signals := e.asking, e.signals
 	e.calling++
 	if alive {
 		e.holding++
@@ -118,7 +118,7 @@ func (r *run) cancel(call func() error, why *cause.Reason) {
 		}
 		r.noteCancel(failed)
 		// One that fails, and has sent a signal before, has asked all the same.
-		e.asking = alive && (e.cancelled || e.signals > signals)
+		e.asking = asked || alive && (e.cancelled || e.signals > signals)
 		if o := r.result(); e.asking && o.askedFor == nil {
 			o.askedFor = why
 		}

@@ -45,13 +45,6 @@ func OfLibrary(stack, after string) bool {
 	return slices.ContainsFunc(libraryPackages, func(pkg string) bool { return strings.Contains(stack, after+pkg) })
 }
 
-// GoroutineName returns how the stack of the caller begins.
-func GoroutineName() string {
-	var b [64]byte
-	name, _, _ := strings.Cut(string(b[:runtime.Stack(b[:], false)]), "[")
-	return name + "["
-}
-
 // LeakedGoroutines is goleak.Find with the patience that a goroutine may need which
 // is about to end, and does not get a processor.
 func LeakedGoroutines(ignored ...goleak.Option) (err error) {
