@@ -455,6 +455,9 @@ func TestReadOfOsExecsPipeEndsWithItsClose(t *testing.T) {
 	for _, when := range []string{"Wait", "WaitDelay"} {
 		t.Run(when, func(t *testing.T) {
 			xtest.Both(t, func(t *testing.T, p xtest.Package) {
+				if runtime.GOOS == "windows" && p.Name == xtest.Std.Name {
+					t.Skip("File.Close cancels once, and waits for a ReadFile that begins just after")
+				}
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
 				c := p.HelperContext(ctx, t, "hold", testkit.HolderAddr(t), "serve", "0")

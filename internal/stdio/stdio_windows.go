@@ -49,6 +49,10 @@ func closeFile(f *os.File, unused func() bool) error {
 // handle. Who is in it is cancelled, by a second handle. That is no os.File: os.NewFile
 // asks for the mode of the handle, and so waits for a read or write that has begun.
 func closeSoon(f *os.File) {
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return
+	}
 	second, err := dupHandle(f)
 	if err != nil {
 		return // closed
@@ -65,7 +69,11 @@ func closeSoon(f *os.File) {
 				windows.CloseHandle(second)
 				return true
 			case <-time.After(pause):
-				windows.CancelIoEx(second, nil)
+				// A read that is cancelled before its file counts as closed would
+				// tell its user of that, and not of the close.
+				if conn.Control(func(uintptr) {}) != nil {
+					windows.CancelIoEx(second, nil)
+				}
 				patience -= pause
 			}
 		}
