@@ -15,9 +15,8 @@ import (
 // start is Start, and StartContext if bound is not nil. If here is true, the caller
 // is to call streams.CopyHere.
 func (c *Cmd) start(bound context.Context, here bool) (*run, error) {
-	s := stateOf(c)
-	settings, ok := s.claim(c)
-	if !ok {
+	settings := settingsOf(c)
+	if !oscmd.Claim(c.Std()) {
 		return nil, errAlreadyStarted
 	}
 	in := oscmd.Copy(c.Std()) // the struct is not read any more once the run is published
@@ -32,12 +31,9 @@ func (c *Cmd) start(bound context.Context, here bool) (*run, error) {
 			for _, f := range parent {
 				stdio.AbortEnd(f)
 			}
-			s.startFailed(c)
+			stateOf(c).startFailed(c)
 		}
 	}()
-	r := newRun(c, settings)
-	r.ours, r.bound, r.delay, r.pipes = true, bound != nil, c.WaitDelay, parent
-	r.stderr, _ = c.Stderr.(*stdio.PrefixSuffix) // Output has set it
 	started, err := startProcess(in, own, bound, settings, here)
 	if err != nil {
 		if c.Err == nil && in.Err != nil {
@@ -45,9 +41,13 @@ func (c *Cmd) start(bound context.Context, here bool) (*run, error) {
 		}
 		return nil, err
 	}
+	// From here on the child runs, and what is done is done beside it.
+	r := newRun(c, settings)
+	r.ours, r.bound, r.delay, r.pipes = true, bound != nil, c.WaitDelay, parent
+	r.stderr, _ = c.Stderr.(*stdio.PrefixSuffix) // Output has set it
 	r.streams = started.Streams
 	r.child = child.New(started, c.SysProcAttr, &r.mu, r.wake)
-	s.started(c, r)
+	stateOf(c).started(c, r)
 	r.streams.Copy(r.copyEnded)
 	if own != nil && (cancel.Kind != oscmd.NoCancel || r.delay != 0 || settings.gracePeriod > 0) {
 		r.watch(own, cancel)

@@ -33,13 +33,25 @@ type settings struct {
 	outputLimit      int
 }
 
-// states is what the Cmds have. Only stateOf touches it.
+// states is what the Cmds have. Only stateOf and settingsOf touch it.
 var states beside.Map[Cmd, state]
 
 // stateOf returns c's state. Like a method of os/exec's, it panics for a nil c.
 func stateOf(c *Cmd) *state {
 	_ = &c.Path
 	return states.Of(c)
+}
+
+// settingsOf returns what was set for c. A command of which nobody has asked for
+// anything gets its state when it has been started: the child runs meanwhile.
+func settingsOf(c *Cmd) (of settings) {
+	if s := states.Find(c); s != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.current(c)
+		of = s.settings
+	}
+	return of
 }
 
 // current returns the run of c's process, or nil if there is none.
@@ -101,25 +113,13 @@ func (c *Cmd) set(f func(*settings)) {
 	f(&s.settings)
 }
 
-// claim makes the caller the one that starts c, if there was none.
-func (s *state) claim(c *Cmd) (of settings, ok bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.current(c)
-	if !oscmd.Claim(c.Std()) {
-		return of, false
-	}
-	s.claimed, s.called = true, true
-	return s.settings, true
-}
-
 // started publishes r as the run of c.
 func (s *state) started(c *Cmd, r *run) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c.Process, c.ProcessState = r.child.OS(), nil
 	r.hold(c)
-	s.run = r
+	s.claimed, s.called, s.run = true, true, r
 	s.serveDone(c)
 }
 
@@ -136,7 +136,7 @@ func (s *state) serveDone(c *Cmd) {
 func (s *state) startFailed(c *Cmd) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.failed = true
+	s.claimed, s.called, s.failed = true, true, true
 	oscmd.Hold(c.Std())
 	if s.done == nil {
 		s.done = make(chan struct{})

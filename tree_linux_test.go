@@ -78,6 +78,7 @@ func TestEscapesFromTheProcessGroup(t *testing.T) {
 		for _, pid := range testkit.Marked(gt.Mark) {
 			syscall.Kill(pid, syscall.SIGKILL)
 		}
+		testkit.Eventually(t, "sleep is gone, too", func() bool { return testkit.Marked(gt.Mark) == nil })
 		c.Wait()
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
 
 	"example.com/xexec/internal/cause"
 	"example.com/xexec/internal/oscmd"
@@ -155,9 +156,14 @@ func (c *Cmd) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	r.mu.Lock()
+	o := r.result()
+	r.mu.Unlock()
 	mayCut := r.delay != 0 // else it is cut only when the process has exited
 	r.child.Here(func(exitFD int) { r.streams.CopyHere(exitFD, mayCut) })
-	return c.Wait()
+	r.await(complete, nil)
+	runtime.KeepAlive(c)
+	return o.err
 }
 
 // Output runs the command and returns its standard output, also if it fails. If
@@ -212,11 +218,7 @@ func (c *Cmd) combinedOutput(ctx context.Context) ([]byte, error) {
 // newCapture returns what collects the output, and ends a command that writes more
 // than the limit.
 func (c *Cmd) newCapture() *stdio.Capture {
-	s := stateOf(c)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.current(c)
-	return stdio.NewCapture(int64(s.outputLimit), func() { current(c).limitExceeded() })
+	return stdio.NewCapture(int64(settingsOf(c).outputLimit), func() { current(c).limitExceeded() })
 }
 
 // StdinPipe returns a pipe that is connected to the command's standard input

@@ -21,15 +21,22 @@ type Map[T, V any] struct {
 // Of returns the V of p, a new one when it is first asked for. Any goroutine may
 // call it.
 func (m *Map[T, V]) Of(p *T) *V {
-	key := weak.Make(p)
-	if v, ok := m.values.Load(key); ok {
-		return v.(*V)
+	if v := m.Find(p); v != nil {
+		return v
 	}
+	key := weak.Make(p)
 	v, loaded := m.values.LoadOrStore(key, new(V))
 	if !loaded {
 		runtime.AddCleanup(p, func(key weak.Pointer[T]) { m.values.Delete(key) }, key)
 	}
 	return v.(*V)
+}
+
+// Find returns the V of p, or nil if it was never asked for.
+func (m *Map[T, V]) Find(p *T) *V {
+	v, _ := m.values.Load(weak.Make(p))
+	found, _ := v.(*V)
+	return found
 }
 
 // Len returns how many there are.

@@ -48,12 +48,19 @@ func (f field[T]) get(cmd *exec.Cmd) (v T) {
 	return v
 }
 
+func copyField[T any](f field[T], to, from *exec.Cmd) {
+	if p := f.of(to); p != nil {
+		*p = f.get(from)
+	}
+}
+
 var (
 	ctx           = find[context.Context]("ctx")
 	startCalled   = find[int32]("startCalled")
 	childIOFiles  = find[[]io.Closer]("childIOFiles")
 	parentIOPipes = find[[]io.Closer]("parentIOPipes")
 	goroutineErr  = find[<-chan error]("goroutineErr")
+	lookPathErr   = find[error]("lookPathErr")
 )
 
 // Context returns the context that cmd was made with, or nil if there is none.
@@ -128,9 +135,20 @@ var ofARun = []string{
 	"childIOFiles", "parentIOPipes", "goroutine", "goroutineErr", "ctxResult",
 }
 
-var configuration = func() (fields []reflect.StructField) {
+// byReflection are the fields that are not of a run, and that Copy does not know.
+var byReflection = func() (fields []reflect.StructField) {
+	known := append([]string{
+		"Path", "Args", "Env", "Dir", "Stdin", "Stdout", "Stderr", "ExtraFiles",
+		"SysProcAttr", "Err", "Cancel", "WaitDelay",
+	}, ofARun...)
+	if ctx.known {
+		known = append(known, "ctx")
+	}
+	if lookPathErr.known {
+		known = append(known, "lookPathErr")
+	}
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[exec.Cmd]()) {
-		if !slices.Contains(ofARun, f.Name) {
+		if !slices.Contains(known, f.Name) {
 			fields = append(fields, f)
 		}
 	}
@@ -141,8 +159,14 @@ var configuration = func() (fields []reflect.StructField) {
 // not been started. It reads no field that a start or a wait of cmd may be writing,
 // save Err.
 func Copy(cmd *exec.Cmd) *exec.Cmd {
-	d := new(exec.Cmd)
-	for _, f := range configuration {
+	d := &exec.Cmd{
+		Path: cmd.Path, Args: cmd.Args, Env: cmd.Env, Dir: cmd.Dir,
+		Stdin: cmd.Stdin, Stdout: cmd.Stdout, Stderr: cmd.Stderr, ExtraFiles: cmd.ExtraFiles,
+		SysProcAttr: cmd.SysProcAttr, Err: cmd.Err, Cancel: cmd.Cancel, WaitDelay: cmd.WaitDelay,
+	}
+	copyField(ctx, d, cmd)
+	copyField(lookPathErr, d, cmd)
+	for _, f := range byReflection {
 		to := reflect.NewAt(f.Type, unsafe.Add(unsafe.Pointer(d), f.Offset)).Elem()
 		to.Set(reflect.NewAt(f.Type, unsafe.Add(unsafe.Pointer(cmd), f.Offset)).Elem())
 	}
