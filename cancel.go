@@ -64,7 +64,7 @@ func (r *run) contextEnded(why *cause.Reason, cancel oscmd.Cancel) {
 		err = r.end(why)
 	default:
 		if grace && arm(&r.ending.grace, r.settings.gracePeriod, r.graceExpired) {
-			r.result().graceFor = why
+			r.outcome().graceFor = why
 		}
 		if err = r.ask(why); errors.Is(err, errors.ErrUnsupported) {
 			err = r.end(why)
@@ -85,7 +85,7 @@ func cancelError(err error) error {
 // noteCancel notes what cancelError has returned. The caller holds r.mu.
 func (r *run) noteCancel(failed error) {
 	if failed != nil {
-		r.result().cancelErr = failed
+		r.outcome().cancelErr = failed
 	}
 }
 
@@ -114,12 +114,12 @@ func (r *run) cancel(call func() error, why *cause.Reason) {
 		}
 		e.cancelled = returned && err == nil
 		if e.cancelled {
-			r.result().cancelErr = why.Err
+			r.outcome().cancelErr = why.Err
 		}
 		r.noteCancel(failed)
 		// One that fails, and has sent a signal before, has asked all the same.
 		e.asking = asked || alive && (e.cancelled || e.signals > signals)
-		if o := r.result(); e.asking && o.askedFor == nil {
+		if o := r.outcome(); e.asking && o.askedFor == nil {
 			o.askedFor = why
 		}
 		r.wake()
@@ -144,5 +144,5 @@ func (c *Cmd) Cause() error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.result().cause
+	return r.outcome().cause
 }

@@ -59,7 +59,7 @@ func (r *run) ask(why *cause.Reason) error {
 	if err := r.delivered(r.child.Ask(sig)); err != nil {
 		return err
 	}
-	if o := r.result(); o.askedFor == nil {
+	if o := r.outcome(); o.askedFor == nil {
 		o.askedFor = why
 	}
 	if !r.ours && r.child.Kind() != tree.None {
@@ -73,7 +73,7 @@ func (r *run) ask(why *cause.Reason) error {
 // The caller holds r.mu.
 func (r *run) end(why *cause.Reason) error {
 	err := r.delivered(r.child.End(r.patient()))
-	if o := r.result(); err == nil && o.endedFor == nil {
+	if o := r.outcome(); err == nil && o.endedFor == nil {
 		o.endedFor = why
 	}
 	return err
@@ -82,7 +82,7 @@ func (r *run) end(why *cause.Reason) error {
 // tryEnd is end for one who is not there to hear of an error: Wait reports it.
 func (r *run) tryEnd(why *cause.Reason) {
 	if err := r.end(why); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		r.result().cancelErr = fmt.Errorf("exec: killing Cmd: %w", err)
+		r.outcome().cancelErr = fmt.Errorf("exec: killing Cmd: %w", err)
 	}
 }
 
@@ -90,14 +90,14 @@ func (r *run) tryEnd(why *cause.Reason) {
 func (r *run) limitExceeded() {
 	r.mu.Lock()
 	defer r.unlock()
-	r.result().limited = true
+	r.outcome().limited = true
 	r.end(&cause.Reason{Err: ErrOutputLimit, Cause: ErrOutputLimit}) // it may have exited
 }
 
 // armDelay lets WaitDelay run, in the name of why, once. The caller holds r.mu.
 func (r *run) armDelay(why *cause.Reason) {
 	if r.delay != 0 && arm(&r.ending.delay, r.delay, r.delayExpired) {
-		r.result().delayFor = why
+		r.outcome().delayFor = why
 	}
 }
 
@@ -119,7 +119,7 @@ func (r *run) delayExpired() {
 		return
 	}
 	if r.phase == running {
-		o := r.result()
+		o := r.outcome()
 		before := r.ending.signals
 		r.tryEnd(o.delayFor)
 		r.ending.delayKilled = r.ending.signals > before
@@ -134,7 +134,7 @@ func (r *run) graceExpired() {
 	r.mu.Lock()
 	defer r.unlock()
 	if r.phase == running {
-		r.tryEnd(r.result().graceFor)
+		r.tryEnd(r.outcome().graceFor)
 	}
 }
 

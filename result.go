@@ -42,23 +42,23 @@ func (o *outcome) Close() error {
 // hold makes c hold r's outcome, or r itself where the struct cannot. The caller
 // holds r.mu, or nobody else has r yet.
 func (r *run) hold(c *Cmd) {
-	r.kept = r.result()
+	r.kept = r.outcome()
 	if oscmd.Hold(c.Std(), r.kept) {
 		r.kept = nil
 	}
 }
 
-// result returns r's outcome. It makes a new one, which is lost again, where there
-// is none any more because the struct is gone. The caller holds r.mu, or nobody
-// else has r yet.
-func (r *run) result() *outcome {
+// outcome returns r's outcome. Where there is none any more, because the struct is
+// gone, it makes a new one, which is lost again. The caller holds r.mu, or nobody else
+// has r yet.
+func (r *run) outcome() *outcome {
 	if r.kept != nil {
 		return r.kept
 	}
-	o := r.outcome.Value()
+	o := r.ref.Value()
 	if o == nil {
 		o = &outcome{run: r}
-		r.outcome = weak.Make(o)
+		r.ref = weak.Make(o)
 		if s := r.settings; s.wholeTree || s.killOnParentExit {
 			runtime.AddCleanup(o, (*run).abandon, r)
 		}
@@ -68,7 +68,7 @@ func (r *run) result() *outcome {
 
 // conclude works out the result. The caller holds r.mu.
 func (r *run) conclude() {
-	o := r.result()
+	o := r.outcome()
 	why := o.askedFor
 	if why == nil && r.child.DiedOfEnd() {
 		why = o.endedFor

@@ -24,11 +24,13 @@ package xexec
 // Exited is "seen to have exited", reaped is "its status was taken", gone is "nobody
 // of it is left". Own is CommandContext's context, bound is StartContext's. To ask is
 // to send the stop signal, to end is to kill on somebody's behalf, to cut is to end
-// the copying while a pipe is still open. A run is ours if our Start has started it,
-// and adopted if somebody else has.
+// the copying while a pipe is still open. A child is sealed when it has come to its
+// end by itself: nothing that happens later is why it ended. A run is ours if our
+// Start has started it, and adopted if somebody else has. Its outcome is held by the
+// struct, and kept by the run where that cannot hold it.
 //
 // Read on in start.go (how it begins), end.go (who ends it), cancel.go (contexts),
-// result.go (what Wait returns), state.go (how a Cmd finds its run).
+// result.go (what Wait returns) and state.go (how a Cmd finds its run).
 
 import (
 	"io"
@@ -76,8 +78,8 @@ type run struct {
 	pipes   []io.Closer   // the parent's ends that methods have made, until they are closed
 	ending  ending
 
-	outcome weak.Pointer[outcome] // see result
-	kept    *outcome              // the same, where the struct does not hold it
+	ref  weak.Pointer[outcome] // the outcome, which the struct holds
+	kept *outcome              // the same, where the struct does not
 }
 
 // wake tells the waiters that there may be a step to take. The caller holds r.mu.
@@ -191,7 +193,7 @@ func (r *run) copyingOver() bool {
 func (r *run) copyEnded(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if o := r.result(); o.copyErr == nil && err != stdio.ErrLimit {
+	if o := r.outcome(); o.copyErr == nil && err != stdio.ErrLimit {
 		o.copyErr = err
 	}
 	r.wake()
@@ -227,7 +229,7 @@ func (r *run) waitMayBlock() bool {
 // stdReaped notes the result of os/exec's Wait, which has let go of the outcome.
 // The caller holds r.mu.
 func (r *run) stdReaped(_ *os.ProcessState, err error) {
-	r.result().stdErr = err
+	r.outcome().stdErr = err
 	if c := r.cmd.Value(); c != nil {
 		r.hold(c)
 	}

@@ -118,7 +118,7 @@ func (r *run) shutdownEnd(ctx context.Context) error {
 		why = &cause.Reason{Err: err, Cause: err}
 	}
 	err := r.end(why)
-	if o := r.result(); err == nil && o.shutdownFor == nil {
+	if o := r.outcome(); err == nil && o.shutdownFor == nil {
 		o.shutdownFor = why
 	}
 	return err
@@ -151,7 +151,7 @@ func (r *run) awaitOutput() {
 func (r *run) shutdownResult() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	o := r.result()
+	o := r.outcome()
 	_, _, known := r.child.Status()
 	if o.shutdownErr == nil && o.shutdownFor != nil && (r.child.Kind() != tree.None || !known || r.child.DiedOfEnd()) {
 		o.shutdownErr = o.shutdownFor.Error(r.exitError(o), nil)

@@ -113,6 +113,6 @@ func adopt(c *Cmd, settings settings) *run {
 	r := newRun(c, settings)
 	r.delay = c.WaitDelay
 	r.child = child.Adopt(c.Process, c.SysProcAttr, settings.wholeTree, &r.mu, r.wake, r.waitStd, r.waitMayBlock, r.stdReaped)
-	r.kept = r.result()
+	r.kept = r.outcome()
 	return r
 }

@@ -18,7 +18,7 @@ func (c *Cmd) waited() (*run, *outcome) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.noteStdWait(c)
-	return r, r.result()
+	return r, r.outcome()
 }
 
 // doneChan returns the channel of Done.
@@ -56,7 +56,7 @@ func (r *run) noteStdWait(c *Cmd) {
 	if state := c.ProcessState; state != nil {
 		r.child.Reaped(state, nil)
 		if !state.Success() {
-			r.result().stdErr = &ExitError{ProcessState: state}
+			r.outcome().stdErr = &ExitError{ProcessState: state}
 		}
 	}
 }

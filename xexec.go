@@ -157,7 +157,7 @@ func (c *Cmd) run(ctx context.Context) error {
 		return err
 	}
 	r.mu.Lock()
-	o := r.result()
+	o := r.outcome()
 	r.mu.Unlock()
 	mayCut := r.delay != 0 // else it is cut only when the process has exited
 	r.child.Here(func(exitFD int) { r.streams.CopyHere(exitFD, mayCut) })
