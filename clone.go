@@ -33,11 +33,6 @@ func (c *Cmd) Std() *exec.Cmd { return (*exec.Cmd)(c) }
 // Clone may be called while others wait for c, but not while somebody sets its
 // fields, or is in Start.
 func (c *Cmd) Clone() *Cmd {
-	s := stateOf(c)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.current(c)
-
 	d := FromStd(oscmd.Copy(c.Std()))
 	if c.madeHere(d.Stdin) {
 		d.Stdin = nil
@@ -56,7 +51,7 @@ func (c *Cmd) Clone() *Cmd {
 	case oscmd.TerminateCancel:
 		d.Cancel = d.Terminate
 	}
-	stateOf(d).settings = s.settings
+	stateOf(d).settings = settingsOf(c)
 	return d
 }
 
