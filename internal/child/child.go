@@ -132,23 +132,20 @@ func linger(member *os.Process, killed bool, changed, cancel <-chan struct{}) bo
 	if killed {
 		pause = expecting
 	}
-	var exited <-chan struct{}
-	if member != nil {
-		if ch, stop, err := exits.Watch(member); err == nil {
-			defer stop()
-			exited = ch
+	calledOff := false
+	wait := func(exited <-chan struct{}) {
+		select {
+		case <-exited:
+		case <-time.After(pause):
+		case <-changed:
+		case <-cancel:
+			calledOff = true
 		}
 	}
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-exited:
-	case <-timer.C:
-	case <-changed:
-	case <-cancel:
-		return false
+	if member == nil || exits.Watch(member, wait) != nil {
+		wait(nil)
 	}
-	return true
+	return !calledOff
 }
 
 // note notes what a look at the leader, or a wait for it, has found.
