@@ -16,8 +16,9 @@
 // Linux: waitid(2) with WNOWAIT, by the pidfd that os.Process owns. At most
 // maxThreads waits block a thread each, which is the quickest way. All others
 // share an epoll(7) set that hangs in the runtime's poller. Where the kernel
-// refuses epoll or pidfds, each wait blocks a thread. Without a pidfd, the process id
-// is used.
+// refuses epoll or pidfds, each wait blocks a thread. So does one for a process that
+// has exited and that another process still traces. Without a pidfd, the process id is
+// used.
 //
 // macOS and the BSDs: kqueue(2) with NOTE_EXIT, by process id. All waits share one
 // kqueue and the thread that blocks in it. A look has a kqueue of its own.
@@ -88,8 +89,8 @@ func (p *Process) Wait(cancel <-chan struct{}) (bool, error) {
 		}
 	})
 	if told {
-		// Only of a process that is traced is this not true yet. An error says that it
-		// was released meanwhile.
+		// It is not so yet if another process traces p. An error says that p was
+		// released meanwhile.
 		if exited, err := p.exited(); exited || err != nil {
 			return true, nil
 		}

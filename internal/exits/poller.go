@@ -100,8 +100,11 @@ func (p *poller) loop(q *queue) {
 func (p *poller) deliver(q *queue, err error) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.queue != q {
+		return false
+	}
 	var ids []int
-	if p.queue == q && err == nil {
+	if err == nil {
 		ids, err = q.fetch()
 	}
 	for _, id := range ids {
@@ -110,7 +113,7 @@ func (p *poller) deliver(q *queue, err error) bool {
 			close(w.exited)
 		}
 	}
-	if p.queue == q && err != nil {
+	if err != nil {
 		for _, w := range p.processes {
 			p.takeOut(w)
 			close(w.failed)

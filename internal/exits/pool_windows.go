@@ -58,10 +58,7 @@ var poolCallback = sync.OnceValue(func() uintptr {
 // before the program's init functions are over: the runtime keeps a thread waiting that
 // is not its own.
 var poolReady = sync.OnceValue(func() <-chan struct{} {
-	set, err := windows.CreateEvent(nil, 1, 1, nil)
-	if err != nil {
-		return nil
-	}
+	set, _ := windows.CreateEvent(nil, 1, 1, nil) // if there is none, the next call fails
 	w, err := newPoolWait(uintptr(set))
 	if err != nil {
 		return nil

@@ -8,16 +8,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const maxEvents = 64 // fetched at a time
-
 // A queue is a kqueue(2). Its loop blocks a thread in it, the only one. It knows a
 // process by its id: also an event that is fetched too late says truly that the process
 // has exited.
 type queue struct {
 	kq          int
 	wake, sleep *os.File // a pipe; the end of wake is an event, too
-	buffer      [maxEvents]unix.Kevent_t
-	events      []unix.Kevent_t
+	buffer      [64]unix.Kevent_t
+	events      []unix.Kevent_t // what wait has found, in the buffer
 }
 
 func newQueue() (*queue, error) {
@@ -57,7 +55,7 @@ func (q *queue) release() {
 	q.sleep.Close()
 }
 
-// wait waits for events, for fetch to return.
+// wait waits until there is something to fetch.
 func (q *queue) wait() error {
 	n, err := kevent(q.kq, nil, q.buffer[:], nil)
 	q.events = q.buffer[:max(n, 0)]

@@ -3,20 +3,16 @@ package exits
 import (
 	"cmp"
 	"os"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
-
-const maxEvents = 64 // fetched at a time
 
 // A queue is an epoll(7) descriptor that is watched by the runtime's own, so that
 // waiting for it takes no thread. It knows a process by its pidfd.
 type queue struct {
 	file   *os.File
-	conn   syscall.RawConn
-	fd     int // file's, until close
-	events [maxEvents]unix.EpollEvent
+	fd     int                 // file's, until close
+	events [64]unix.EpollEvent // fetched at a time
 }
 
 func newQueue() (*queue, error) {
@@ -25,12 +21,7 @@ func newQueue() (*queue, error) {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
 	unix.SetNonblock(fd, true) // or NewFile leaves it alone, and wait fails
-	q := &queue{fd: fd, file: os.NewFile(uintptr(fd), "epoll")}
-	if q.conn, err = q.file.SyscallConn(); err != nil {
-		q.file.Close()
-		return nil, err
-	}
-	return q, nil
+	return &queue{fd: fd, file: os.NewFile(uintptr(fd), "epoll")}, nil
 }
 
 // add registers a pidfd.
@@ -50,9 +41,13 @@ func (q *queue) release() {}
 
 // wait waits until there is something to fetch. The runtime's poller tells of each new
 // event. To look first is to miss none of those that came before it listened.
-func (q *queue) wait() (err error) {
-	n := 0
-	readErr := q.conn.Read(func(fd uintptr) bool {
+func (q *queue) wait() error {
+	conn, err := q.file.SyscallConn()
+	if err != nil {
+		return err
+	}
+	readErr := conn.Read(func(fd uintptr) bool {
+		var n int
 		n, err = unix.EpollWait(int(fd), q.events[:1], 0)
 		return n != 0 || err != nil
 	})

@@ -113,7 +113,7 @@ func helperRefused(args []string) int {
 		})
 	}
 	// All block a thread, that of ps[0] another one than its observer's.
-	for goroutines("waitid(") < n || goroutines("(*watched).wait(") > 0 {
+	for goroutines("waitid(") < n || goroutines("(*Process).Wait.func") > 0 {
 		runtime.Gosched()
 	}
 	for _, p := range ps {
