@@ -91,7 +91,7 @@ func (r *run) limitExceeded() {
 	r.mu.Lock()
 	defer r.unlock()
 	r.outcome().limited = true
-	r.end(&cause.Reason{Err: ErrOutputLimit, Cause: ErrOutputLimit}) // it may have exited
+	r.end(cause.OutputLimit) // it may have exited
 }
 
 // armDelay lets WaitDelay run, in the name of why, once. The caller holds r.mu.

@@ -53,7 +53,7 @@ func TestManyChildrenFewThreads(t *testing.T) {
 			}
 		})
 	}
-	testkit.Eventually(t, "all wait", func() bool { return len(testkit.Goroutines("exits.(*Process).poll(")) == children })
+	testkit.Eventually(t, "all wait", func() bool { return len(testkit.Goroutines("exits.watch(")) == children })
 	most := testkit.Threads(t) - threads
 	cancel()
 	left.Wait()
@@ -67,7 +67,7 @@ func TestManyChildrenFewThreads(t *testing.T) {
 		})
 	}
 	testkit.Eventually(t, "all wait again", func() bool {
-		return len(testkit.Goroutines("exits.(*Process).poll("))+len(testkit.Goroutines("exits.(*Process).block(")) == children
+		return len(testkit.Goroutines("exits.watch("))+len(testkit.Goroutines("exits.(*Process).block(")) == children
 	})
 	most = max(most, testkit.Threads(t)-threads)
 	w.Close()

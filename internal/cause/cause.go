@@ -19,25 +19,17 @@ type Reason struct {
 	Cause error // Cause of the context, or that error
 }
 
-// Of returns ctx, which has ended, as a Reason. If ctx has no error although it has
-// ended, that is context.Canceled.
+// Of returns ctx, which has ended, as a Reason.
 func Of(ctx context.Context) *Reason {
 	err := erring{ctx}.Err()
 	return &Reason{err, cmp.Or(context.Cause(ctx), err)}
 }
 
-// Ended reports whether ctx, which may be nil, has ended.
-func Ended(ctx context.Context) bool {
-	if ctx == nil {
-		return false
-	}
-	select {
-	case <-ctx.Done():
-		return true
-	default:
-		return false
-	}
-}
+// ErrOutputLimit is in the error of a command that has written too much.
+var ErrOutputLimit = errors.New("xexec: output limit exceeded")
+
+// OutputLimit is why such a command is ended.
+var OutputLimit = &Reason{ErrOutputLimit, ErrOutputLimit}
 
 // Error returns the error that names r, and how the command has ended. Also is
 // another error that errors.Is is to find, what a Cancel has returned. It is plain
@@ -78,23 +70,6 @@ func (e *contextError) Is(target error) bool {
 
 // Unwrap returns how the command has ended.
 func (e *contextError) Unwrap() error { return e.how }
-
-// ErrOutputLimit is in the error of a command that has written too much.
-var ErrOutputLimit = errors.New("xexec: output limit exceeded")
-
-type outputLimitError struct{ how error }
-
-func (e *outputLimitError) Error() string {
-	if e.how == nil {
-		return ErrOutputLimit.Error()
-	}
-	return ErrOutputLimit.Error() + ": " + e.how.Error()
-}
-
-func (e *outputLimitError) Is(target error) bool { return target == ErrOutputLimit }
-
-// Unwrap returns how the command has ended.
-func (e *outputLimitError) Unwrap() error { return e.how }
 
 // Same reports whether a and b are equal. Values that cannot be compared are not.
 func Same(a, b any) bool {

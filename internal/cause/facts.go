@@ -32,7 +32,7 @@ func (f Facts) Error() error {
 		err = f.Copy
 	}
 	if f.Limited {
-		err = &outputLimitError{f.Exit}
+		err = OutputLimit.Error(f.Exit, nil)
 	}
 	if f.Bound && f.Context != nil {
 		err = f.Context.Error(err, f.Cancel)

@@ -1,16 +1,15 @@
 package cause
 
 import (
+	"cmp"
 	"context"
 	"runtime"
 	"weak"
 )
 
-// A Watch is what a context has of somebody who waits for its end. The context
-// holds it; the one who waits does not, as a context's values may lead back to him.
-type Watch struct{ watch weak.Pointer[registration] }
-
-type registration struct{ stop func() bool }
+// A Watch is what a context has of somebody who waits for its end. The context holds
+// what stops it; the one who waits does not, as a context's values may lead back to him.
+type Watch struct{ stop weak.Pointer[func() bool] }
 
 // On calls f in a goroutine of its own when ctx ends. No goroutine watches, save for
 // a ctx with a Done channel that is not package context's: see context.AfterFunc.
@@ -19,18 +18,23 @@ func On(ctx context.Context, f func(*Reason)) Watch {
 	if ctx.Done() == nil {
 		return Watch{}
 	}
-	reg := new(registration)
-	reg.stop = afterFunc(ctx, func() {
+	stop := new(func() bool)
+	ended := func() {
 		f(Of(ctx))
-		runtime.KeepAlive(reg)
-	})
-	return Watch{weak.Make(reg)}
+		runtime.KeepAlive(stop)
+	}
+	if own, ok := ctx.(interface{ AfterFunc(func()) func() bool }); ok {
+		*stop = own.AfterFunc(func() { go ended() }) // erring would hide this method
+	} else {
+		*stop = context.AfterFunc(erring{ctx}, ended)
+	}
+	return Watch{weak.Make(stop)}
 }
 
 // Stop ends the watching. It calls methods of the context, like On.
 func (w Watch) Stop() {
-	if reg := w.watch.Value(); reg != nil {
-		reg.stop()
+	if stop := w.stop.Value(); stop != nil {
+		(*stop)()
 	}
 }
 
@@ -42,30 +46,18 @@ func Done(ctx context.Context) <-chan struct{} {
 	return ctx.Done()
 }
 
-// afterFunc is context.AfterFunc, also for a ctx that has no error when it has ended,
-// for which that panics.
-func afterFunc(ctx context.Context, f func()) (stop func() bool) {
-	if own, ok := ctx.(afterFuncer); ok {
-		return context.AfterFunc(struct {
-			erring
-			afterFuncer
-		}{erring{ctx}, own}, f)
+// Ended reports whether ctx, which may be nil, has ended.
+func Ended(ctx context.Context) bool {
+	select {
+	case <-Done(ctx):
+		return true
+	default:
+		return false
 	}
-	return context.AfterFunc(erring{ctx}, f)
 }
 
-// An afterFuncer needs no goroutine to tell of its end.
-type afterFuncer interface {
-	AfterFunc(func()) func() bool
-}
-
-// An erring has an error when it has ended.
+// An erring is a context whose error is asked for once it has ended. A caller's own may
+// have none even then, for which context.AfterFunc panics.
 type erring struct{ context.Context }
 
-func (c erring) Err() error {
-	err := c.Context.Err()
-	if err == nil && Ended(c) {
-		return context.Canceled
-	}
-	return err
-}
+func (c erring) Err() error { return cmp.Or(c.Context.Err(), context.Canceled) }

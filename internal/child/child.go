@@ -94,25 +94,25 @@ func (c *Child) Kind() tree.Kind {
 // it, and it does not hold the lock.
 func (c *Child) Watch(changed, cancel <-chan struct{}) bool {
 	c.lock.Lock()
-	exited, reaping := c.exited, c.status.reaping && !c.status.known
+	exited, reaping := c.exited, c.status.reaping
 	member, killed := c.member, c.killed
 	c.lock.Unlock()
-	switch {
-	case reaping: // that goroutine tells
-		select {
-		case <-changed:
-			return true
-		case <-cancel:
-			return false
-		}
-	case exited:
+	if exited {
 		return linger(member, killed, changed, cancel)
 	}
-	exited, err := c.proc.Wait(cancel)
-	c.lock.Lock()
-	defer c.lock.Unlock()
-	c.note(exited, err)
-	return exited || err != nil
+	if !reaping {
+		exited, err := c.proc.Wait(cancel)
+		c.lock.Lock()
+		defer c.lock.Unlock()
+		c.note(exited, err)
+		return exited || err != nil
+	}
+	select {
+	case <-changed: // by the goroutine that reaps
+		return true
+	case <-cancel:
+		return false
+	}
 }
 
 // Empty reports whether the process had a tree, of which nobody is left.
@@ -132,23 +132,20 @@ func linger(member *os.Process, killed bool, changed, cancel <-chan struct{}) bo
 	if killed {
 		pause = expecting
 	}
-	var exited <-chan struct{}
-	if member != nil {
-		if ch, stop, err := exits.Watch(member); err == nil {
-			defer stop()
-			exited = ch
+	calledOff := false
+	wait := func(exited <-chan struct{}) {
+		select {
+		case <-exited:
+		case <-time.After(pause):
+		case <-changed:
+		case <-cancel:
+			calledOff = true
 		}
 	}
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-exited:
-	case <-timer.C:
-	case <-changed:
-	case <-cancel:
-		return false
+	if member == nil || exits.Watch(member, wait) != nil {
+		wait(nil)
 	}
-	return true
+	return !calledOff
 }
 
 // note notes what a look at the leader, or a wait for it, has found.

@@ -1,4 +1,4 @@
-//go:build !unix && !windows
+//go:build !unix
 
 package child
 
@@ -7,15 +7,16 @@ import (
 	"os"
 )
 
-// Plan 9 has processes, whose exit cannot be seen; js and wasip1 have none.
-
+// There are no stopped processes. (js and wasip1 have no processes at all.)
 var continueSignal os.Signal
 
+// neverSent reports whether err says that there is no such signal, or no console to
+// send it on.
 func neverSent(_ os.Signal, err error) bool { return errors.Is(err, errors.ErrUnsupported) }
 
-func isStolen(error) bool { return false }
-
-func diedOfKill(state *os.ProcessState) bool { return !state.Success() }
+// diedOfKill reports whether state is that of a process that was killed: that makes the
+// exit code 1. A process that exits with 1 in the moment before looks the same.
+func diedOfKill(state *os.ProcessState) bool { return state.ExitCode() == 1 }
 
 // isTextBusy reports false: nobody's child can hold a program file open here.
 func isTextBusy(error) bool { return false }

@@ -18,10 +18,6 @@ func neverSent(sig os.Signal, err error) bool {
 	return !ok || errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported)
 }
 
-// isStolen reports whether err, of a wait, says that somebody else has reaped the
-// process.
-func isStolen(err error) bool { return errors.Is(err, syscall.ECHILD) }
-
 // diedOfKill reports whether state is that of a process that was killed.
 func diedOfKill(state *os.ProcessState) bool {
 	status, ok := state.Sys().(syscall.WaitStatus)

@@ -89,7 +89,11 @@ func fork(cmd *exec.Cmd, launch *tree.Launch, ended [2]<-chan struct{}) (*os.Pro
 		if err == nil || !isTextBusy(err) || time.Since(began)+pause > patience {
 			return p, err
 		}
-		if !sleep(pause, ended) {
+		select {
+		case <-time.After(pause):
+		case <-ended[0]:
+			return nil, ErrCanceled
+		case <-ended[1]:
 			return nil, ErrCanceled
 		}
 		cmd = oscmd.Copy(cmd) // one that Start was not called for
@@ -103,17 +107,4 @@ func try(cmd *exec.Cmd, attr *syscall.SysProcAttr) (*os.Process, error) {
 		err = context.Canceled // its context says that it has ended, and has no error
 	}
 	return cmd.Process, err
-}
-
-// sleep sleeps for d. It returns false if a context ends before that.
-func sleep(d time.Duration, ended [2]<-chan struct{}) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ended[0]:
-	case <-ended[1]:
-	}
-	return false
 }

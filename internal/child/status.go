@@ -73,7 +73,7 @@ func (c *Child) Reaped(state *os.ProcessState, err error) {
 		// An error says that it runs, and is no child of ours, or was released.
 		_, look := c.proc.Exited()
 		s.err, s.nobodys = err, look != nil && !errors.Is(look, errors.ErrUnsupported)
-		if s.nobodys || !isStolen(err) {
+		if s.nobodys {
 			c.forsake()
 		}
 	}

@@ -4,7 +4,9 @@
 // status stays for os.Process.Wait, and until somebody takes it the process id is
 // not another's. Any number of goroutines may look at and wait for one process.
 // A wait that is called off leaves nothing behind, and once nobody waits the
-// package has neither a goroutine nor a descriptor, save where it says so below.
+// package has neither a goroutine nor a descriptor. The exception is a wait that can
+// only block a thread: called off, it leaves a goroutine until the process exits, one
+// for each Process.
 //
 // The caller guarantees that nobody of its own has reaped the process when it
 // calls Exited, and that nobody of its own reaps it while a Wait runs. A stranger
@@ -14,16 +16,18 @@
 // Linux: waitid(2) with WNOWAIT, by the pidfd that os.Process owns. At most
 // maxThreads waits block a thread each, which is the quickest way. All others
 // share an epoll(7) set that hangs in the runtime's poller. Where the kernel
-// refuses epoll or pidfds, each wait blocks a thread. A wait that is called off then
-// leaves a goroutine until the process exits, one for each Process. So does one for
-// a process that another process traces. Without a pidfd, the process id is used.
+// refuses epoll or pidfds, each wait blocks a thread. So does one for a process that
+// has exited and that another process still traces. Without a pidfd, the process id is
+// used.
 //
 // macOS and the BSDs: kqueue(2) with NOTE_EXIT, by process id. All waits share one
 // kqueue and the thread that blocks in it. A look has a kqueue of its own.
 //
 // Windows: a process handle of our own, as os.Process.Wait closes the other. At most
 // maxThreads waits block a thread each. All others share the system's thread pool
-// (CreateThreadpoolWait), a thread of which waits for many handles.
+// (RegisterWaitForSingleObject), a thread of which waits for many handles. It tells of
+// nothing before the program's init functions are over: until then each wait blocks a
+// thread.
 //
 // Elsewhere nothing can be seen, and every error is errors.ErrUnsupported.
 package exits
@@ -38,17 +42,13 @@ import (
 // its Pid. It is shared by pointer.
 type Process struct {
 	OS       *os.Process
+	own      *os.Process // OS, or another with a handle of its own
 	pid      int
-	self     self // what this system needs besides
 	observer observer
 }
 
 // Of returns a Process for p, which has not been released.
-func Of(p *os.Process) *Process {
-	of := &Process{OS: p, pid: p.Pid}
-	of.self.open(p)
-	return of
-}
+func Of(p *os.Process) *Process { return &Process{OS: p, own: own(p), pid: p.Pid} }
 
 // Pid returns the process id that p has, or had.
 func (p *Process) Pid() int { return p.pid }
@@ -78,13 +78,27 @@ func (p *Process) Wait(cancel <-chan struct{}) (bool, error) {
 	if exited, err := p.exited(); exited || err != nil {
 		return exited, err
 	}
-	switch p.poll(cancel) {
-	case sawExit:
-		return true, nil
+	told, calledOff := false, false
+	watch(p.own, func(exited, failed <-chan struct{}) {
+		select {
+		case <-exited:
+			told = true
+		case <-failed:
+		case <-cancel:
+			calledOff = true
+		}
+	})
+	if told {
+		// It is not so yet if another process traces p. An error says that p was
+		// released meanwhile.
+		if exited, err := p.exited(); exited || err != nil {
+			return true, nil
+		}
+	}
+	switch {
 	case calledOff:
 		return false, nil
-	}
-	if cancel == nil {
+	case cancel == nil:
 		return p.block()
 	}
 	return p.observer.wait(p, cancel)
@@ -95,30 +109,34 @@ func (p *Process) Wait(cancel <-chan struct{}) (bool, error) {
 // of whoever has the id now: Reap then says that there is no such child.
 func (p *Process) Reap() (*os.ProcessState, error) { return p.reap() }
 
-// Watch tells of the exit of p, which need not be a child of ours. It closes
-// exited when p has exited, reaped or not. stop ends the watching and must be
-// called in any case; it does not block. An error says that p cannot be watched.
-func Watch(p *os.Process) (exited <-chan struct{}, stop func(), err error) {
-	exited, stop, err = watch(p)
+// Here calls f, on a thread that f may block, with the handle of p that os.Process
+// has: on Linux a pidfd, which can be read once p has exited. It calls f with -1 if
+// there is none, or if enough threads block.
+func (p *Process) Here(f func(handle int)) {
+	if takeThread() {
+		defer giveThread()
+		if p.OS.WithHandle(func(handle uintptr) { f(int(handle)) }) == nil {
+			return
+		}
+	}
+	f(-1)
+}
+
+// Watch calls f with a channel that is closed when p has exited, reaped or not. p need
+// not be a child of ours. An error says that p cannot be watched, and f was not called.
+func Watch(p *os.Process, f func(exited <-chan struct{})) error {
+	err := watch(p, func(exited, _ <-chan struct{}) { f(exited) })
 	if err == os.ErrProcessDone {
 		gone := make(chan struct{})
 		close(gone)
-		return gone, func() {}, nil
+		f(gone)
+		return nil
 	}
-	return exited, stop, err
+	return err
 }
 
-// An outcome is how a wait has ended that can be called off.
-type outcome int
-
-const (
-	notPolled outcome = iota // there is no such wait for this process
-	sawExit
-	calledOff
-)
-
-// threads counts the waits, and calls of Here, that block a thread although they could be polled.
-// There are never more than maxThreads.
+// threads counts the waits, and calls of Here, that block a thread although they could
+// be polled. There are never more than maxThreads.
 var threads atomic.Int32
 
 func takeThread() bool {

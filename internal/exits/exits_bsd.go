@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"errors"
 	"os"
-	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -30,58 +29,41 @@ func (p *Process) look(timeout *unix.Timespec) (bool, error) {
 		return false, os.NewSyscallError("kqueue", err)
 	}
 	defer unix.Close(kq)
-	changes := []unix.Kevent_t{exitOf(p.pid, unix.EV_ADD|unix.EV_ONESHOT)}
-	events := make([]unix.Kevent_t, 1)
-	for {
-		n, err := unix.Kevent(kq, changes, events, timeout)
-		if err == unix.EINTR {
-			continue // to add it again is the same registration
-		}
-		if err == nil && n > 0 && events[0].Flags&unix.EV_ERROR != 0 {
-			err = unix.Errno(events[0].Data)
-		}
-		if err == unix.ESRCH {
-			return true, nil
-		}
-		return n > 0 && err == nil, os.NewSyscallError("kevent", err)
+	n := 0
+	if err = changeExit(kq, p.pid, unix.EV_ADD); err == nil {
+		n, err = kevent(kq, nil, make([]unix.Kevent_t, 1), timeout)
 	}
+	if errors.Is(err, unix.ESRCH) {
+		return true, nil
+	}
+	return n > 0, err
 }
 
-// exitOf returns what stands for the exit of a process in a kqueue.
-func exitOf(pid, flags int) (e unix.Kevent_t) {
+// watch registers the process id. It is p's: p is unreaped, unless by somebody else.
+// If the id of such a process is used again so soon, this waits for the wrong one.
+func watch(p *os.Process, f func(exited, failed <-chan struct{})) error {
+	if done, err := known(p); done || err != nil {
+		return cmp.Or(err, os.ErrProcessDone)
+	}
+	err := shared.watch(p.Pid, f)
+	if errors.Is(err, unix.ESRCH) {
+		return os.ErrProcessDone
+	}
+	return err
+}
+
+// changeExit adds the exit of a process to a kqueue, or takes it out.
+func changeExit(kq, pid, flags int) error {
+	var e unix.Kevent_t
 	unix.SetKevent(&e, pid, unix.EVFILT_PROC, flags)
 	e.Fflags = unix.NOTE_EXIT
-	return e
+	_, err := kevent(kq, []unix.Kevent_t{e}, nil, nil)
+	return err
 }
 
-// poll registers the process id. It is p's: p is our child and unreaped, unless
-// by somebody else. If the id of such a child is used again so soon, this waits
-// for the wrong process.
-func (p *Process) poll(cancel <-chan struct{}) outcome {
-	w, err := shared.add(p.pid)
-	switch {
-	case errors.Is(err, unix.ESRCH):
-		return sawExit
-	case err != nil:
-		return notPolled
+func kevent(kq int, changes, events []unix.Kevent_t, timeout *unix.Timespec) (n int, err error) {
+	for err = unix.EINTR; err == unix.EINTR; {
+		n, err = unix.Kevent(kq, changes, events, timeout)
 	}
-	defer shared.leave(w)
-	return w.wait(cancel)
+	return n, os.NewSyscallError("kevent", err)
 }
-
-func watch(p *os.Process) (<-chan struct{}, func(), error) {
-	if done, err := known(p); done || err != nil {
-		return nil, nil, cmp.Or(err, os.ErrProcessDone)
-	}
-	w, err := shared.add(p.Pid)
-	if errors.Is(err, unix.ESRCH) {
-		err = os.ErrProcessDone
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	return w.exited, sync.OnceFunc(func() { shared.leave(w) }), nil
-}
-
-// Here calls f with -1: no descriptor tells of the exit.
-func (p *Process) Here(f func(int)) { f(-1) }

@@ -68,12 +68,8 @@ func TestWaitAfterTheExit(t *testing.T) {
 		exited, err := p.Wait(cancel)
 		expect(t, "Wait after the exit", exited, err, true)
 	}
-	gone, stop, err := Watch(c.Process)
-	if err != nil {
-		t.Fatal(err)
-	}
+	gone, stop := startWatch(t, c.Process)
 	<-gone
-	stop()
 	stop()
 	expectNothingLeft(t)
 	c.expectStatus(t)
@@ -115,16 +111,12 @@ func TestCalledOffWaitLeavesNothing(t *testing.T) {
 		awaitWaits(t, 1)
 		close(cancel)
 		wait.Wait()
-		gone, stop, err := Watch(c.Process)
-		if err != nil {
-			t.Fatal(err)
-		}
+		gone, stop := startWatch(t, c.Process)
 		select {
 		case <-gone:
 			t.Error("Watch tells of an exit")
 		default:
 		}
-		stop()
 		stop()
 		expectNothingLeft(t)
 	}
@@ -150,11 +142,7 @@ func TestManyWaitsOfOneProcess(t *testing.T) {
 	}
 	awaitWaits(t, n)
 	for range 10 {
-		gone, stop, err := Watch(c.Process)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer stop()
+		gone, _ := startWatch(t, c.Process)
 		waits.Go(func() { <-gone })
 	}
 	c.kill(t)
@@ -190,13 +178,9 @@ func TestWaitsComeAndGo(t *testing.T) {
 					})
 					waits.Go(func() {
 						spin(rand.IntN(1000))
-						_, stop, err := Watch(c.Process)
-						if err != nil {
+						if err := Watch(c.Process, func(<-chan struct{}) { spin(rand.IntN(1000)) }); err != nil {
 							t.Errorf("Watch: %v", err)
-							return
 						}
-						spin(rand.IntN(1000))
-						stop()
 					})
 				}
 				spin(rand.IntN(1000))
@@ -240,7 +224,7 @@ func TestReleased(t *testing.T) {
 			t.Errorf("%s: %v, %v, want an error", what, exited, err)
 		}
 	}
-	if _, _, err := Watch(c.Process); err == nil {
+	if _, _, err := tryWatch(c.Process); err == nil {
 		t.Error("Watch of a process that was released")
 	}
 }
@@ -257,16 +241,13 @@ func TestReaped(t *testing.T) {
 		exited, err := f()
 		expect(t, what, exited, err, true)
 	}
-	gone, stop, err := Watch(c.Process)
 	if runtime.GOOS == "windows" {
-		if err == nil {
+		if _, _, err := tryWatch(c.Process); err == nil {
 			t.Error("Watch of a process that has no handle")
 		}
 		return
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	gone, stop := startWatch(t, c.Process)
 	<-gone
 	stop()
 }
@@ -288,11 +269,7 @@ func TestGrandchild(t *testing.T) {
 		exited, err := p.Exited()
 		expect(t, "Exited of a grandchild", exited, err, false)
 	}
-	gone, stop, err := Watch(g.os)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer stop()
+	gone, _ := startWatch(t, g.os)
 	select {
 	case <-gone:
 		t.Error("Watch tells of an exit")
@@ -303,10 +280,7 @@ func TestGrandchild(t *testing.T) {
 		<-gone
 		exited, err := p.Exited()
 		expect(t, "Exited after "+what, exited, err, true)
-		again, stop, err := Watch(g.os)
-		if err != nil {
-			t.Fatal(err)
-		}
+		again, stop := startWatch(t, g.os)
 		<-again
 		stop()
 	}

@@ -41,6 +41,4 @@ func osWaitsBy() string {
 	return "wait"
 }
 
-type self struct{}
-
-func (*self) open(*os.Process) {}
+func own(p *os.Process) *os.Process { return p }

@@ -17,10 +17,9 @@ import (
 )
 
 // poolWaitsLeft returns how many waits the pool has.
-func poolWaitsLeft() int {
-	poolWaits.mu.Lock()
-	defer poolWaits.mu.Unlock()
-	return len(poolWaits.byID)
+func poolWaitsLeft() (n int) {
+	poolWaits.Range(func(any, any) bool { n++; return true })
+	return n
 }
 
 // A thousand waits, of which some are called off, need few threads and no goroutine
@@ -134,10 +133,7 @@ func TestHandlesStayLevel(t *testing.T) {
 			t.Fatal(err)
 		}
 		p := Of(c.Process)
-		_, stop, err := Watch(c.Process)
-		if err != nil {
-			t.Fatal(err)
-		}
+		_, stop := startWatch(t, c.Process)
 		defer stop()
 		exited, err := p.Wait(never)
 		expect(t, "Wait", exited, err, true)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"sync"
 	"testing"
 
 	"example.com/xexec/internal/testkit"
@@ -25,12 +26,37 @@ func needWatch(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, stop, err := Watch(self)
-	if err != nil {
+	if err := Watch(self, func(<-chan struct{}) {}); err != nil {
 		testkit.Lack(t, "no exit can be watched: ", err)
 	}
-	stop()
 	self.Release()
+}
+
+// startWatch watches p until stop is called, or the test is over.
+func startWatch(t testing.TB, p *os.Process) (gone <-chan struct{}, stop func()) {
+	t.Helper()
+	gone, stop, err := tryWatch(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	return gone, stop
+}
+
+func tryWatch(p *os.Process) (gone <-chan struct{}, stop func(), err error) {
+	called, stopped, over := make(chan (<-chan struct{})), make(chan struct{}), make(chan error, 1)
+	go func() {
+		over <- Watch(p, func(exited <-chan struct{}) {
+			called <- exited
+			<-stopped
+		})
+	}()
+	select {
+	case gone = <-called:
+		return gone, sync.OnceFunc(func() { close(stopped); <-over }), nil
+	case err = <-over:
+		return nil, nil, err
+	}
 }
 
 // goroutines returns how many goroutines are in a function of this package, or were
@@ -52,7 +78,7 @@ func expectNothingLeft(t testing.TB) {
 func awaitWaits(t testing.TB, n int) {
 	t.Helper()
 	testkit.Eventually(t, fmt.Sprintf("%d wait", n), func() bool {
-		return goroutines("(*Process).block(")+goroutines("(*Process).poll(") == n
+		return goroutines("(*Process).block(")+goroutines("watch(") == n
 	})
 }
 

@@ -23,7 +23,7 @@ func TestUnsupported(t *testing.T) {
 	if exited, err := p.Exited(); exited || !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("Exited: %v, %v", exited, err)
 	}
-	if _, _, err := Watch(self); !errors.Is(err, errors.ErrUnsupported) {
+	if err := Watch(self, func(<-chan struct{}) {}); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("Watch: %v", err)
 	}
 }

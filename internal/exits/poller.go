@@ -8,69 +8,57 @@ import "sync"
 // one goroutine. While nobody waits there is neither.
 var shared poller
 
-type poller struct {
-	mu  sync.Mutex
-	set *set // nil while nobody waits
-}
-
-// A set is what the kernel watches, from the first waiter to the last; the next
-// one gets a new set. poller.mu guards it, but for the queue's wait and release,
-// which are the loop's.
+// A poller has processes if and only if it has a queue, and then the queue's loop
+// runs: whoever takes the last process out closes the queue, under the lock under
+// which the next is added. So no waiter is left to a loop that ends.
 //
-// A set has a process in it if and only if it is the poller's, and then its loop
-// runs: whoever takes the last process out closes it, under the lock under which
-// the next is added. So no waiter is left to a loop that ends.
-type set struct {
-	queue     *queue
+// mu guards all, but for the queue's wait and release, which are the loop's.
+type poller struct {
+	mu        sync.Mutex
+	queue     *queue // what the kernel watches, from the first waiter to the last; or nil
 	processes map[int]*watched
-	lastTurn  uint32
 }
 
-// A watched is a process in a set, for all who wait for it.
+// A watched is a process in the queue, for all who wait for it.
 type watched struct {
-	set     *set
-	id      int           // what the kernel calls the process
-	turn    uint32        // no other process in the set with this id had it
-	waiters int           // guarded by poller.mu
+	id      int // what the kernel calls the process
+	waiters int
 	exited  chan struct{} // closed when it has exited
-	failed  chan struct{} // closed when the set cannot tell
+	failed  chan struct{} // closed when the queue cannot tell
 }
 
-// An event says that a process has exited.
-type event struct {
-	id   int
-	turn uint32 // 0 if the queue does not know it
+// watch calls f while a process is in the queue. The id must mean that process until
+// then.
+func (p *poller) watch(id int, f func(exited, failed <-chan struct{})) error {
+	w, err := p.add(id)
+	if err != nil {
+		return err
+	}
+	defer p.leave(w)
+	f(w.exited, w.failed)
+	return nil
 }
 
-// add registers a process for one waiter more, who must leave. The id must mean
-// that process until then.
+// add registers a process for one waiter more, who must leave.
 func (p *poller) add(id int) (*watched, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := p.set
-	if s == nil {
+	if p.queue == nil {
 		q, err := newQueue()
 		if err != nil {
 			return nil, err
 		}
-		s = &set{queue: q, processes: make(map[int]*watched)}
+		p.queue, p.processes = q, make(map[int]*watched)
+		go p.loop(q)
 	}
-	w := s.processes[id]
+	w := p.processes[id]
 	if w == nil {
-		s.lastTurn++
-		w = &watched{set: s, id: id, turn: s.lastTurn, exited: make(chan struct{}), failed: make(chan struct{})}
-		if err := s.queue.add(event{id, w.turn}); err != nil {
-			if p.set == nil {
-				s.queue.close()
-				s.queue.release()
-			}
+		if err := p.queue.add(id); err != nil {
+			p.closeIfEmpty()
 			return nil, err
 		}
-		s.processes[id] = w
-		if p.set == nil {
-			p.set = s
-			go p.loop(s)
-		}
+		w = &watched{id: id, exited: make(chan struct{}), failed: make(chan struct{})}
+		p.processes[id] = w
 	}
 	w.waiters++
 	return w, nil
@@ -80,60 +68,56 @@ func (p *poller) add(id int) (*watched, error) {
 func (p *poller) leave(w *watched) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if w.waiters--; w.waiters == 0 && w.set.processes[w.id] == w {
+	if w.waiters--; w.waiters == 0 && p.processes[w.id] == w {
 		p.takeOut(w)
 	}
 }
 
-// takeOut takes w out of its set, where it is. The caller holds p.mu.
+// takeOut takes w out of the queue, where it is. The caller holds p.mu.
 func (p *poller) takeOut(w *watched) {
-	s := w.set
-	delete(s.processes, w.id)
-	s.queue.remove(w.id)
-	if len(s.processes) == 0 {
-		p.set = nil
-		s.queue.close()
+	delete(p.processes, w.id)
+	p.queue.remove(w.id)
+	p.closeIfEmpty()
+}
+
+func (p *poller) closeIfEmpty() {
+	if len(p.processes) == 0 {
+		p.queue.close()
+		p.queue = nil
 	}
 }
 
-// wait blocks until w has exited or cancel is closed.
-func (w *watched) wait(cancel <-chan struct{}) outcome {
-	select {
-	case <-w.exited:
-		return sawExit
-	case <-w.failed:
-		return notPolled
-	case <-cancel:
-		return calledOff
-	}
-}
-
-// loop tells the waiters of s, until there is none left.
-func (p *poller) loop(s *set) {
-	defer s.queue.release()
+// loop tells the waiters of q, until there is none left.
+func (p *poller) loop(q *queue) {
+	defer q.release()
 	for more := true; more; {
-		events, err := s.queue.wait()
-		more = p.deliver(s, events, err)
+		more = p.deliver(q, q.wait())
 	}
 }
 
-// deliver takes the processes that have exited out of s, all if there was an
-// error, and tells their waiters. It reports whether any is left.
-func (p *poller) deliver(s *set, events []event, err error) bool {
+// deliver takes the processes that have exited out of q, all if there was an error,
+// and tells their waiters. It reports whether any is left.
+func (p *poller) deliver(q *queue, err error) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err != nil {
-		for _, w := range s.processes {
-			p.takeOut(w)
-			close(w.failed)
-		}
+	if p.queue != q {
+		return false
 	}
-	for _, e := range events {
-		// It may have been taken out since the event was fetched.
-		if w := s.processes[e.id]; w != nil && (e.turn == w.turn || e.turn == 0) {
+	var ids []int
+	if err == nil {
+		ids, err = q.fetch()
+	}
+	for _, id := range ids {
+		if w := p.processes[id]; w != nil {
 			p.takeOut(w)
 			close(w.exited)
 		}
 	}
-	return p.set == s
+	if err != nil {
+		for _, w := range p.processes {
+			p.takeOut(w)
+			close(w.failed)
+		}
+	}
+	return p.queue == q
 }

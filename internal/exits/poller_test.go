@@ -16,13 +16,13 @@ import (
 func polled() (waiters, processes int) {
 	shared.mu.Lock()
 	defer shared.mu.Unlock()
-	if shared.set == nil {
+	if shared.queue == nil {
 		return 0, -1
 	}
-	for _, w := range shared.set.processes {
+	for _, w := range shared.processes {
 		waiters += w.waiters
 	}
-	return waiters, len(shared.set.processes)
+	return waiters, len(shared.processes)
 }
 
 func awaitPolled(t testing.TB, waiters, processes int) {
@@ -126,36 +126,6 @@ func TestPolledAgain(t *testing.T) {
 	expectClosedPoller(t)
 }
 
-// An event that was fetched before its process was taken out of the set is not
-// another's that has got the same id.
-func TestLateEvent(t *testing.T) {
-	needWatch(t)
-	testkit.Deadline(t, testkit.Stuck)
-	c := startChild(t)
-	gone, stop, err := Watch(c.Process)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer stop()
-	shared.mu.Lock()
-	s := shared.set
-	var late event
-	for _, w := range s.processes {
-		late = event{w.id, w.turn + 1}
-	}
-	shared.mu.Unlock()
-	if !shared.deliver(s, []event{late}, nil) {
-		t.Error("the set is empty")
-	}
-	select {
-	case <-gone:
-		t.Error("Watch tells of another's exit")
-	default:
-	}
-	c.kill(t)
-	<-gone
-}
-
 // When the kernel's queue fails, waits go on without it, and Watch tells nothing
 // that is not so.
 func TestQueueFails(t *testing.T) {
@@ -163,11 +133,7 @@ func TestQueueFails(t *testing.T) {
 	testkit.Deadline(t, testkit.Stuck)
 	c := startChild(t)
 	p := Of(c.Process)
-	gone, stop, err := Watch(c.Process)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer stop()
+	gone, _ := startWatch(t, c.Process)
 	var waits sync.WaitGroup
 	cancel := make(chan struct{})
 	waits.Go(func() {
@@ -182,9 +148,9 @@ func TestQueueFails(t *testing.T) {
 	}
 	testkit.Eventually(t, "all wait", func() bool { waiters, _ := polled(); return waiters == 4 })
 	shared.mu.Lock()
-	s := shared.set
+	q := shared.queue
 	shared.mu.Unlock()
-	shared.deliver(s, nil, errors.New("some"))
+	shared.deliver(q, errors.New("some"))
 	testkit.Eventually(t, "all share the observer", func() bool {
 		return goroutines("(*observer).wait(") == 3 && goroutines("(*observer).wait.func") == 1
 	})

@@ -8,16 +8,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const maxEvents = 64 // fetched at a time
-
 // A queue is a kqueue(2). Its loop blocks a thread in it, the only one. It knows a
-// process by its id, and its events have no turn: also one that is fetched too
-// late says truly that the process has exited.
+// process by its id: also an event that is fetched too late says truly that the process
+// has exited.
 type queue struct {
 	kq          int
 	wake, sleep *os.File // a pipe; the end of wake is an event, too
-	raw         [maxEvents]unix.Kevent_t
-	events      [maxEvents]event
+	buffer      [64]unix.Kevent_t
+	events      []unix.Kevent_t // what wait has found, in the buffer
 }
 
 func newQueue() (*queue, error) {
@@ -30,15 +28,9 @@ func newQueue() (*queue, error) {
 		unix.Close(kq)
 		return nil, err
 	}
-	conn, err := q.sleep.SyscallConn()
-	if err == nil {
-		conn.Control(func(fd uintptr) {
-			var e unix.Kevent_t
-			unix.SetKevent(&e, int(fd), unix.EVFILT_READ, unix.EV_ADD)
-			err = q.change(e)
-		})
-	}
-	if err != nil {
+	end := make([]unix.Kevent_t, 1)
+	unix.SetKevent(&end[0], int(q.sleep.Fd()), unix.EVFILT_READ, unix.EV_ADD)
+	if _, err := kevent(kq, end, nil, nil); err != nil {
 		q.close()
 		q.release()
 		return nil, err
@@ -46,23 +38,12 @@ func newQueue() (*queue, error) {
 	return q, nil
 }
 
-func (q *queue) change(e unix.Kevent_t) error {
-	for {
-		_, err := unix.Kevent(q.kq, []unix.Kevent_t{e}, nil, nil)
-		if err != unix.EINTR {
-			return os.NewSyscallError("kevent", err)
-		}
-	}
-}
-
 // add registers a process id. That fails with ESRCH if the process has exited, on
 // some systems.
-func (q *queue) add(e event) error {
-	return q.change(exitOf(e.id, unix.EV_ADD|unix.EV_ONESHOT))
-}
+func (q *queue) add(pid int) error { return changeExit(q.kq, pid, unix.EV_ADD|unix.EV_ONESHOT) }
 
 func (q *queue) remove(pid int) {
-	q.change(exitOf(pid, unix.EV_DELETE)) // ENOENT if the event was fetched
+	changeExit(q.kq, pid, unix.EV_DELETE) // ENOENT if the event was fetched
 }
 
 // close makes wait return.
@@ -74,20 +55,18 @@ func (q *queue) release() {
 	q.sleep.Close()
 }
 
-// wait waits for events.
-func (q *queue) wait() (events []event, err error) {
-	n := 0
-	for err = unix.EINTR; err == unix.EINTR; {
-		n, err = unix.Kevent(q.kq, nil, q.raw[:], nil)
-	}
-	if err != nil {
-		return nil, err
-	}
-	events = q.events[:0]
-	for _, e := range q.raw[:n] {
+// wait waits until there is something to fetch.
+func (q *queue) wait() error {
+	n, err := kevent(q.kq, nil, q.buffer[:], nil)
+	q.events = q.buffer[:max(n, 0)]
+	return err
+}
+
+func (q *queue) fetch() (pids []int, err error) {
+	for _, e := range q.events {
 		if e.Filter == unix.EVFILT_PROC {
-			events = append(events, event{id: int(e.Ident)})
+			pids = append(pids, int(e.Ident))
 		}
 	}
-	return events, nil
+	return pids, nil
 }

@@ -1,22 +1,18 @@
 package exits
 
 import (
+	"cmp"
 	"os"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
-
-const maxEvents = 64 // fetched at a time
 
 // A queue is an epoll(7) descriptor that is watched by the runtime's own, so that
 // waiting for it takes no thread. It knows a process by its pidfd.
 type queue struct {
 	file   *os.File
-	conn   syscall.RawConn
-	fd     int // file's, until close
-	raw    [maxEvents]unix.EpollEvent
-	events [maxEvents]event
+	fd     int                 // file's, until close
+	events [64]unix.EpollEvent // fetched at a time
 }
 
 func newQueue() (*queue, error) {
@@ -25,21 +21,13 @@ func newQueue() (*queue, error) {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
 	unix.SetNonblock(fd, true) // or NewFile leaves it alone, and wait fails
-	q := &queue{fd: fd, file: os.NewFile(uintptr(fd), "epoll")}
-	if q.conn, err = q.file.SyscallConn(); err != nil {
-		q.file.Close()
-		return nil, err
-	}
-	return q, nil
+	return &queue{fd: fd, file: os.NewFile(uintptr(fd), "epoll")}, nil
 }
 
-// add registers a pidfd. Its event comes once, also if nobody removes it.
-func (q *queue) add(e event) error {
-	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(q.fd, unix.EPOLL_CTL_ADD, e.id, &unix.EpollEvent{
-		Events: unix.EPOLLIN | unix.EPOLLONESHOT,
-		Fd:     int32(e.id),
-		Pad:    int32(e.turn),
-	}))
+// add registers a pidfd.
+func (q *queue) add(pidfd int) error {
+	e := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(pidfd)}
+	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(q.fd, unix.EPOLL_CTL_ADD, pidfd, &e))
 }
 
 func (q *queue) remove(pidfd int) {
@@ -51,25 +39,28 @@ func (q *queue) close() { q.file.Close() }
 
 func (q *queue) release() {}
 
-// wait waits for events. The runtime's poller tells of each new one. To ask for
-// events first, and again for as long as there are any, is to miss none of those
-// that came before it listened.
-func (q *queue) wait() (events []event, err error) {
-	n := 0
-	readErr := q.conn.Read(func(fd uintptr) bool {
-		for err = unix.EINTR; err == unix.EINTR; {
-			n, err = unix.EpollWait(int(fd), q.raw[:], 0)
-		}
+// wait waits until there is something to fetch. The runtime's poller tells of each new
+// event. To look first is to miss none of those that came before it listened.
+func (q *queue) wait() error {
+	conn, err := q.file.SyscallConn()
+	if err != nil {
+		return err
+	}
+	readErr := conn.Read(func(fd uintptr) bool {
+		var n int
+		n, err = unix.EpollWait(int(fd), q.events[:1], 0)
 		return n != 0 || err != nil
 	})
-	if err == nil {
-		err = readErr // closed, or not accepted by the runtime's poller
+	return cmp.Or(err, readErr) // closed, or not accepted by the runtime's poller
+}
+
+// fetch returns the pidfds that can be read. An event is there until its pidfd is
+// removed. As that and the adding are done under the same lock, none is of a process
+// that had the number before.
+func (q *queue) fetch() (pidfds []int, err error) {
+	n, err := unix.EpollWait(q.fd, q.events[:], 0)
+	for _, e := range q.events[:max(n, 0)] {
+		pidfds = append(pidfds, int(e.Fd))
 	}
-	if err != nil {
-		return nil, err
-	}
-	for i, e := range q.raw[:n] {
-		q.events[i] = event{int(e.Fd), uint32(e.Pad)}
-	}
-	return q.events[:n], nil
+	return pidfds, err
 }

@@ -97,7 +97,7 @@ func helperRefused(args []string) int {
 		return testkit.Complain("observers:", n)
 	}
 
-	gone, stop, err := Watch(ps[0].OS)
+	gone, stop, err := tryWatch(ps[0].OS)
 	if call != "epoll_wait" && err == nil {
 		return testkit.Complain("Watch works")
 	}
@@ -113,7 +113,7 @@ func helperRefused(args []string) int {
 		})
 	}
 	// All block a thread, that of ps[0] another one than its observer's.
-	for goroutines("waitid(") < n || goroutines("(*watched).wait(") > 0 {
+	for goroutines("waitid(") < n || goroutines("(*Process).Wait.func") > 0 {
 		runtime.Gosched()
 	}
 	for _, p := range ps {
