@@ -50,21 +50,6 @@ func unreaped(p *os.Process, pid int) error {
 	return nil
 }
 
-// groupMembers returns the processes of the group, zombies too, save its leader.
-// Nobody lists the members of a group, so this asks every process for its group.
-//
-// Members that fork while it looks can hide from it. They cannot any more once
-// the group has been killed.
-func groupMembers(pgid int) (pids []int, err error) {
-	all, err := processes()
-	for _, pid := range all {
-		if pid != pgid && inGroup(pid, pgid) {
-			pids = append(pids, pid)
-		}
-	}
-	return pids, err
-}
-
 func inGroup(pid, pgid int) bool {
 	group, err := unix.Getpgid(pid)
 	return err == nil && group == pgid

@@ -26,10 +26,10 @@ func dieWithParent(attr *syscall.SysProcAttr) error {
 // processes of a job are in the same other jobs, and in the same session. So there is
 // one for each place that children are in, which change when somebody puts this process
 // into a job, and with SysProcAttr.ParentProcess and CREATE_BREAKAWAY_FROM_JOB.
-var parentJobs struct {
+var parentJobs = struct {
 	mu   sync.Mutex
 	jobs map[bool][]windows.Handle
-}
+}{jobs: make(map[bool][]windows.Handle)}
 
 // assignToParent puts a process into one of parentJobs that takes it, or a new one.
 func assignToParent(process windows.Handle, whole bool) error {
@@ -51,9 +51,6 @@ func assignToParent(process windows.Handle, whole bool) error {
 	if err := assign(job, process); err != nil {
 		windows.CloseHandle(job)
 		return err
-	}
-	if parentJobs.jobs == nil {
-		parentJobs.jobs = make(map[bool][]windows.Handle)
 	}
 	parentJobs.jobs[whole] = append(parentJobs.jobs[whole], job)
 	return nil

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -59,23 +62,23 @@ func (t *Tree) Member() (p *os.Process, left bool) {
 	return nil, t.cgroup != nil && t.cgroup.Populated()
 }
 
-// look returns who is in the tree. The leader and zombies may be among them.
+// look returns who is in the tree. The leader and zombies may be among them. Nobody
+// lists the members of a group, so that asks every process for its group. Members of
+// one that fork meanwhile can hide. They cannot any more once it has been killed.
 func (t *Tree) look() (pids []int, err error) {
 	if t.cgroup != nil {
 		return t.cgroup.Pids(), nil
 	}
-	return groupMembers(t.pid)
+	pids, err = processes()
+	return slices.DeleteFunc(pids, func(pid int) bool { return !inGroup(pid, t.pid) }), err
 }
 
-// alive reports whether p, which was in the tree when it was seen, is so still and has
-// not exited, and whether it has a pidfd. P was opened before, so its id is its own if
-// it is alive after it was asked for. In a cgroup, who has none is left to Populated.
+// alive reports whether p, which was in the tree when it was seen, has not exited, and
+// whether it has a pidfd. A group can be left, so it is asked whether it has p still: p
+// was opened before, so the id is its own if it is alive after that. Of a cgroup,
+// Populated tells when nobody is left, whoever is named.
 func (t *Tree) alive(p *os.Process) (is, named bool) {
-	if t.cgroup != nil {
-		if p != t.member && !t.cgroup.Has(p.Pid) {
-			return false, false
-		}
-	} else if !inGroup(p.Pid, t.pid) || syscall.Kill(p.Pid, 0) == syscall.EPERM {
+	if t.cgroup == nil && (!inGroup(p.Pid, t.pid) || syscall.Kill(p.Pid, 0) == syscall.EPERM) {
 		return false, false
 	}
 	err := p.WithHandle(func(pidfd uintptr) {
@@ -96,15 +99,14 @@ func (t *Tree) isRunning(pid int) bool {
 		return !t.killed
 	}
 	// The name in parentheses may contain anything.
-	_, rest, _ := bytes.Cut(stat[max(0, bytes.LastIndexByte(stat, ')')):], []byte(" "))
-	fields := bytes.Fields(rest)
-	const state, threads = 0, 17
+	fields := strings.Fields(string(stat[max(0, bytes.LastIndexByte(stat, ')')):]))
+	const state, threads = 1, 18
 	if len(fields) <= threads {
 		return false
 	}
 	// The first thread can be a zombie while others run.
-	dead := string(fields[state]) == "Z" || string(fields[state]) == "X"
-	return !dead || string(fields[threads]) != "1" && string(fields[threads]) != "0"
+	running, _ := strconv.Atoi(fields[threads])
+	return !strings.Contains("ZX", fields[state]) || running > 1
 }
 
 // setMember keeps p, or nil, and closes the pidfd of the one before. Who waits for
