@@ -74,8 +74,8 @@ func (t *Tree) reap(pid int) bool {
 		if !t.has(pid) {
 			return false
 		}
-		if t.cgroup != nil { // on some kernels, it leaves that just before it can be reaped
-			const milliseconds = 40
+		if t.cgroup != nil { // it leaves that just before it can be reaped
+			const milliseconds = 200 // on a busy machine
 			unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, milliseconds)
 		}
 		idType, id = unix.P_PIDFD, fd
