@@ -33,11 +33,6 @@
 // has just become empty cannot always be removed at once.
 package tree
 
-import (
-	"errors"
-	"fmt"
-)
-
 // A Kind is what holds a tree.
 type Kind int
 
@@ -47,8 +42,3 @@ const (
 	Cgroup            // Linux: none can, save by moving to another cgroup
 	JobObject         // Windows: none can
 )
-
-// unsupported returns the error for what this system has no means for.
-func unsupported(what string) error {
-	return fmt.Errorf("xexec: %s: %w", what, errors.ErrUnsupported)
-}
