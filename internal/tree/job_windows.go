@@ -18,33 +18,29 @@ func dieWithParent(attr *syscall.SysProcAttr) error {
 	return nil
 }
 
-// parentJobs are the jobs of processes that are to end with this one, by whether what
-// these start is to end, too: that of a tree. Their handles are never closed but by the
-// end of this process.
+// parentJobs are the jobs of processes that are to end with this one. Their handles are
+// never closed but by the end of this process. What their processes start is not in
+// them, save that of a tree: whoever is in the tree's job is in those that it is below.
 //
-// One job of each kind does, save where the system does not accept a process in it: all
-// processes of a job are in the same other jobs, and in the same session. So there is
-// one for each place that children are in, which change when somebody puts this process
-// into a job, and with SysProcAttr.ParentProcess and CREATE_BREAKAWAY_FROM_JOB.
-var parentJobs = struct {
+// One job does, save where the system does not accept a process in it: all processes of
+// a job are in the same other jobs, and in the same session. So there is one for each
+// place that children are in, which change when somebody puts this process into a job,
+// and with SysProcAttr.ParentProcess and CREATE_BREAKAWAY_FROM_JOB.
+var parentJobs struct {
 	mu   sync.Mutex
-	jobs map[bool][]windows.Handle
-}{jobs: make(map[bool][]windows.Handle)}
+	jobs []windows.Handle
+}
 
 // assignToParent puts a process into one of parentJobs that takes it, or a new one.
-func assignToParent(process windows.Handle, whole bool) error {
+func assignToParent(process windows.Handle) error {
 	parentJobs.mu.Lock()
 	defer parentJobs.mu.Unlock()
-	for _, job := range parentJobs.jobs[whole] {
+	for _, job := range parentJobs.jobs {
 		if windows.AssignProcessToJobObject(job, process) == nil {
 			return nil
 		}
 	}
-	limits := uint32(windows.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE)
-	if !whole {
-		limits |= windows.JOB_OBJECT_LIMIT_SILENT_BREAKAWAY_OK
-	}
-	job, err := newJob(limits)
+	job, err := newJob(windows.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE | windows.JOB_OBJECT_LIMIT_SILENT_BREAKAWAY_OK)
 	if err != nil {
 		return err
 	}
@@ -52,7 +48,7 @@ func assignToParent(process windows.Handle, whole bool) error {
 		windows.CloseHandle(job)
 		return err
 	}
-	parentJobs.jobs[whole] = append(parentJobs.jobs[whole], job)
+	parentJobs.jobs = append(parentJobs.jobs, job)
 	return nil
 }
 
@@ -99,7 +95,7 @@ var (
 func (l *Launch) contain(p *os.Process) (err error) {
 	e := p.WithHandle(func(handle uintptr) {
 		if l.parentExit {
-			err = assignToParent(windows.Handle(handle), l.tree != nil)
+			err = assignToParent(windows.Handle(handle))
 		}
 		if l.tree != nil && err == nil {
 			err = assign(l.tree.job, windows.Handle(handle)) // below the other job

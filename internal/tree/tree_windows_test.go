@@ -278,7 +278,7 @@ func supervised() {
 		}
 		fmt.Println(c.Process.Pid)
 	}
-	fmt.Println(len(parentJobs.jobs[false]), "jobs")
+	fmt.Println(len(parentJobs.jobs), "jobs")
 	time.Sleep(time.Minute)
 }
 
