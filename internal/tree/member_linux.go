@@ -38,8 +38,11 @@ func (t *Tree) Member() (p *os.Process, left bool) {
 		held = heldByPidfd()
 	}
 	for _, pid := range pids {
+		if pid == t.pid {
+			continue
+		}
 		p, err := os.FindProcess(pid)
-		if err != nil || pid == t.pid {
+		if err != nil {
 			continue
 		}
 		alive, named := t.alive(p)

@@ -55,6 +55,32 @@ func TestMemberIsKept(t *testing.T) {
 	})
 }
 
+// A look opens nobody but the one that it names.
+func TestMemberOpensOne(t *testing.T) {
+	eachKind(t, func(t *testing.T, _ Kind, attr *syscall.SysProcAttr) {
+		needPidfds(t)
+		if !alone(t, nil) {
+			return
+		}
+		c := sh("sleep 60 & echo $!; read x")
+		c.SysProcAttr = attr
+		r := launch(t, c, false)
+		pid := r.pidLine(t)
+		r.letGo(t)
+		before := heldByPidfd() // with the leader's
+		r.member(t, pid)
+		if held := heldByPidfd(); len(held) != len(before)+1 || strings.Count(openFiles(t), "pidfd") != len(held) {
+			t.Errorf("%v, then %v:\n%s", before, held, openFiles(t))
+		}
+		r.Kill()
+		eventually(t, "nobody is left", func() bool { _, left := r.Member(); return !left })
+		r.Close()
+		if n := strings.Count(openFiles(t), "pidfd"); n != len(before) {
+			t.Errorf("%d pidfds, before %d", n, len(before))
+		}
+	})
+}
+
 // Those who come later are found.
 func TestMembersThatComeLater(t *testing.T) {
 	eachKind(t, func(t *testing.T, _ Kind, attr *syscall.SysProcAttr) {
