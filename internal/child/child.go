@@ -179,7 +179,7 @@ func (c *Child) Finish(patient bool) bool {
 	}
 	switch {
 	case c.tree == nil:
-	case c.status.known && !c.tree.NamedWithoutLeader():
+	case c.status.known && c.tree.Kind() == tree.ProcessGroup:
 		// The leader was reaped, and the group's id may be another's.
 	case c.patient(patient) && c.restLeft():
 		return false
@@ -217,6 +217,9 @@ func (c *Child) Abandon() {
 		return
 	}
 	exited := c.Look()
+	if exited && c.tree != nil && !c.restLeft() {
+		c.tree.Close()
+	}
 	c.forsake()
 	if exited && c.launch != nil {
 		c.launch.Reaped()

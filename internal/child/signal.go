@@ -24,7 +24,7 @@ func (c *Child) Send(sig os.Signal) error {
 	if c.Look() {
 		return os.ErrProcessDone
 	}
-	err := tree.SendTo(c.proc.OS, c.leads, sig)
+	err := tree.SendTo(c.proc.OS, c.Pid(), c.leads, sig)
 	if err != nil && c.Look() {
 		return os.ErrProcessDone // it has just exited; on Windows the error can be anything
 	}

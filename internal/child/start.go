@@ -84,7 +84,7 @@ func fork(cmd *exec.Cmd, launch *tree.Launch, ended [2]<-chan struct{}) (*os.Pro
 			p, err = try(cmd, cmd.SysProcAttr)
 		} else {
 			again := func(attr *syscall.SysProcAttr) (*os.Process, error) { return try(oscmd.Copy(cmd), attr) }
-			p, err = launch.Start(again, ended[:]...)
+			p, err = launch.Start(again, ended)
 		}
 		if err == nil || !isTextBusy(err) || time.Since(began)+pause > patience {
 			return p, err

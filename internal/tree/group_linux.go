@@ -1,7 +1,6 @@
 package tree
 
 import (
-	"bytes"
 	"errors"
 	"os"
 	"strconv"
@@ -39,65 +38,16 @@ func signalGroup(p *os.Process, pid int, sig syscall.Signal) error {
 }
 
 // unreaped returns an error if p is not a child of ours, alive or a zombie. That
-// os.Process has reaped it, it knows; that another wait has, the kernel.
+// os.Process has reaped it, it knows; that another wait has, the kernel. If that
+// cannot be asked, the first answer must do.
 func unreaped(p *os.Process, pid int) error {
 	if err := p.Signal(syscall.Signal(0)); err != nil && err != syscall.EPERM {
 		return err
 	}
-	for {
-		err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
-		switch err {
-		case unix.EINTR:
-		case unix.ECHILD:
-			return os.ErrProcessDone
-		default:
-			return nil // or it cannot be asked, and the first answer must do
-		}
+	if unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil) == unix.ECHILD {
+		return os.ErrProcessDone
 	}
-}
-
-// groupMembers returns the processes of the group, zombies too, save its leader.
-// Nobody lists the members of a group, so this asks every process that is listed in
-// /proc for its group; where that is missing, or of another pid namespace, there is
-// nobody. It is unseen where there is no descriptor to look with.
-//
-// Members that fork while it looks can hide from it. They cannot any more once
-// the group has been killed.
-func groupMembers(pgid int) (pids []int, unseen bool) {
-	proc, err := openProc()
-	if err != nil {
-		return nil, isScarcity(err)
-	}
-	defer proc.Close()
-	for {
-		names, err := proc.Readdirnames(1024)
-		for _, name := range names {
-			if pid, e := strconv.Atoi(name); e == nil && pid != pgid && inGroup(pid, pgid) {
-				pids = append(pids, pid)
-			}
-		}
-		if err != nil || len(names) == 0 {
-			return pids, isScarcity(err)
-		}
-	}
-}
-
-// openProc opens /proc if that shows the processes of our pid namespace.
-func openProc() (*os.File, error) {
-	proc, err := os.Open("/proc")
-	if err != nil {
-		return nil, err
-	}
-	buf := make([]byte, 32)
-	n, err := unix.Readlinkat(int(proc.Fd()), "self", buf)
-	if err == nil && string(buf[:n]) != strconv.Itoa(os.Getpid()) {
-		err = errors.ErrUnsupported
-	}
-	if err != nil {
-		proc.Close()
-		return nil, err
-	}
-	return proc, nil
+	return nil
 }
 
 func inGroup(pid, pgid int) bool {
@@ -105,19 +55,30 @@ func inGroup(pid, pgid int) bool {
 	return err == nil && group == pgid
 }
 
-// isRunning reports whether stat, from /proc/pid/stat, is that of a process that
-// has not exited. See proc_pid_stat(5).
-func isRunning(stat []byte) bool {
-	// The name in parentheses may contain anything.
-	_, rest, _ := bytes.Cut(stat[max(0, bytes.LastIndexByte(stat, ')')):], []byte(" "))
-	fields := bytes.Fields(rest)
-	const state, threads = 0, 17
-	if len(fields) <= threads {
-		return false
+// processes returns all that are listed in /proc: nobody where that is missing, or of
+// another pid namespace.
+func processes() (pids []int, err error) {
+	if !procIsOurs() {
+		return nil, nil
 	}
-	// The first thread can be a zombie while others run.
-	dead := string(fields[state]) == "Z" || string(fields[state]) == "X"
-	return !dead || string(fields[threads]) != "1" && string(fields[threads]) != "0"
+	proc, err := os.Open("/proc")
+	if err != nil {
+		return nil, err
+	}
+	defer proc.Close()
+	names, err := proc.Readdirnames(-1)
+	for _, name := range names {
+		if pid, err := strconv.Atoi(name); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids, err
+}
+
+// procIsOurs reports whether /proc is there, and of our pid namespace.
+func procIsOurs() bool {
+	self, err := os.Readlink("/proc/self")
+	return err == nil && self == strconv.Itoa(os.Getpid())
 }
 
 // isScarcity reports whether a file could not be opened although it may be there.

@@ -12,40 +12,34 @@ import (
 var ErrCanceled = errors.New("xexec: start called off")
 
 // A Launch starts one process as the leader of a tree, or so that it dies with its
-// parent, or both. Abort or Reaped ends it. It is for one goroutine, save that
-// Reaped may be called from any.
+// parent, or both. Abort or Reaped ends it. Its methods are called one at a time.
 type Launch struct {
 	given      *syscall.SysProcAttr // what the caller wants the process to have, perhaps nil
 	attr       *syscall.SysProcAttr // what it is to have; both are nil once it runs
 	dir        string
 	tree       *Tree // nil if the process leads none
 	parentExit bool
-	parent     parent // what the death with the parent needs besides
+	release    func() // gives back the thread that is the process's parent, or nil
 }
 
 // Prepare returns the launch of a process in dir for which the caller wants attr,
 // which may be nil and is not modified. With whole, it leads a tree. With
-// parentExit, it dies with its parent.
+// parentExit, it dies with its parent. One of them is true.
 func Prepare(attr *syscall.SysProcAttr, dir string, whole, parentExit bool) (*Launch, error) {
-	l := &Launch{given: attr, attr: attr, dir: dir, parentExit: parentExit}
-	if !whole && !parentExit {
-		return l, nil
-	}
-	l.attr = new(syscall.SysProcAttr)
+	l := &Launch{given: attr, attr: new(syscall.SysProcAttr), dir: dir, parentExit: parentExit}
 	if attr != nil {
 		*l.attr = *attr
 	}
 	if parentExit {
-		if err := l.dieWithParent(); err != nil {
+		if err := dieWithParent(l.attr); err != nil {
 			return nil, err
 		}
 	}
 	if whole {
-		t, err := newTree(l.attr, parentExit)
-		if err != nil {
+		var err error
+		if l.tree, err = newTree(l.attr); err != nil {
 			return nil, err
 		}
-		l.tree = t
 	}
 	return l, nil
 }
@@ -58,7 +52,10 @@ func Prepare(attr *syscall.SysProcAttr, dir string, whole, parentExit bool) (*La
 // If one of canceled is closed while Start waits for a thread, it returns
 // ErrCanceled. A panic in fork, or a runtime.Goexit, is the caller's. After an error,
 // Start can be called again.
-func (l *Launch) Start(fork func(*syscall.SysProcAttr) (*os.Process, error), canceled ...<-chan struct{}) (p *os.Process, err error) {
+func (l *Launch) Start(fork func(*syscall.SysProcAttr) (*os.Process, error), canceled [2]<-chan struct{}) (p *os.Process, err error) {
+	if !l.parentExit {
+		return l.start(fork)
+	}
 	if e := l.onThread(func() bool { p, err = l.start(fork); return err == nil }, canceled); e != nil {
 		return nil, e
 	}
@@ -67,10 +64,10 @@ func (l *Launch) Start(fork func(*syscall.SysProcAttr) (*os.Process, error), can
 
 func (l *Launch) start(fork func(*syscall.SysProcAttr) (*os.Process, error)) (*os.Process, error) {
 	p, err := fork(l.attr)
-	if isForkError(err) && l.given == nil && l.attr != nil && l.dir != "" {
+	if isForkError(err) && l.given == nil && l.dir != "" {
 		err = dirError(l.dir, err)
 	}
-	for isForkError(err) && l.tree.weaken(l.attr, err) {
+	if isForkError(err) && l.tree.weaken(l.attr, err) {
 		p, err = fork(l.attr)
 	}
 	if err != nil {
@@ -97,11 +94,10 @@ func dirError(dir string, err error) error {
 	return err
 }
 
-// isForkError reports whether err is that of an os.StartProcess that has tried. A
-// program that is being written (ETXTBSY) is for the caller to try again as it is.
+// isForkError reports whether err is that of an os.StartProcess that has tried.
 func isForkError(err error) bool {
 	var pe *fs.PathError
-	return errors.As(err, &pe) && pe.Op == "fork/exec" && !isTextBusy(pe.Err)
+	return errors.As(err, &pe) && pe.Op == "fork/exec"
 }
 
 // Tree returns the tree, nil if there is none. It is to be called after Start.
@@ -110,11 +106,16 @@ func (l *Launch) Tree() *Tree { return l.tree }
 // Reaped gives back what the process needed to die with its parent: the thread that was
 // its parent. It is to be called once the process is reaped, or has exited and will be;
 // again, it does nothing.
-func (l *Launch) Reaped() { l.parent.reaped() }
+func (l *Launch) Reaped() {
+	if l.release != nil {
+		l.release()
+		l.release = nil
+	}
+}
 
 // Abort gives back what was prepared for a process that could not be started.
 func (l *Launch) Abort() {
 	if l.tree != nil {
-		l.tree.abort()
+		l.tree.Close()
 	}
 }

@@ -53,7 +53,7 @@ func TestAdopt(t *testing.T) {
 		}
 	}
 	for _, attr := range []*syscall.SysProcAttr{{Setpgid: true}, {Setsid: true}, {Foreground: true}} {
-		if tree := Adopt(p, attr); tree == nil || tree.Kind() != ProcessGroup || tree.NamedWithoutLeader() {
+		if tree := Adopt(p, attr); tree == nil || tree.Kind() != ProcessGroup {
 			t.Errorf("%+v: %v", attr, tree)
 		}
 	}
@@ -73,7 +73,7 @@ func TestForkIsCalledOnce(t *testing.T) {
 		}
 		kind := l.tree.Kind()
 		calls := 0
-		_, err = l.Start(func(*syscall.SysProcAttr) (*os.Process, error) { calls++; return nil, want })
+		_, err = l.Start(func(*syscall.SysProcAttr) (*os.Process, error) { calls++; return nil, want }, uncanceled)
 		if calls != 1 || err != want || l.tree.Kind() != kind {
 			t.Errorf("%v: called %d times, %v, now a %v", want, calls, err, l.tree.Kind())
 		}

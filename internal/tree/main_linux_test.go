@@ -14,7 +14,12 @@ import (
 	"example.com/xexec/internal/tree/cgroup"
 )
 
-func (r *run) exited() bool { return r.leaderExited() }
+// exited reports whether the leader has exited, or was reaped.
+func (r *run) exited() bool {
+	var info unix.Siginfo
+	err := unix.Waitid(unix.P_PID, r.pid, &info, unix.WEXITED|unix.WNOWAIT|unix.WNOHANG, nil)
+	return err == unix.ECHILD || err == nil && info.Signo != 0
+}
 
 // eachKind runs f for every kind of tree that can be made here. Give c's attributes
 // to the command.

@@ -1,169 +1,122 @@
 package tree
 
 import (
+	"bytes"
+	"fmt"
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// members are those who have been seen in a tree, so that nobody has to look through
-// all of /proc as long as one of them is alive.
-type members struct {
-	current *os.Process  // the one that Member has named last, by a pidfd
-	others  []int        // ids that were members' at the last look
-	named   map[int]bool // by id, whether a process that was current is the program's own child
-}
-
 // Member returns a process of the tree, other than the leader, that is alive and
 // whose exit can be waited for. It is p until the next Member that returns another,
 // or Close. If somebody is left that cannot be named (there are no pidfds, or no
-// descriptors), p is nil. Processes of a group that we may not kill do not count.
+// descriptors), p is nil. Processes of a group that we may not kill do not count. The
+// leader has exited.
 //
-// That the last one named is still there takes one or two system calls. Only when it
-// has gone are others looked for, at first among those that a look has shown before.
+// That the last one named is still there takes a few system calls and no descriptor.
+// Only when it has gone are others looked for.
 func (t *Tree) Member() (p *os.Process, left bool) {
 	if t.cgroup != nil && !t.cgroup.Populated() {
 		return nil, false
 	}
-	if p := t.members.current; p != nil && t.check(p, p.Pid, true) == named {
-		return p, true
+	if t.member != nil {
+		if alive, _ := t.alive(t.member); alive {
+			return t.member, true
+		}
 	}
-	m := &t.members
-	for _, seen := range []bool{true, false} {
-		unseen := false
-		if !seen {
-			if m.others, unseen = t.look(); unseen {
-				return nil, !t.killed // who has been killed is taken for dead
+	pids, err := t.look()
+	if isScarcity(err) {
+		return nil, !t.killed // who has been killed is taken for dead
+	}
+	var held map[int]bool // before we hold one
+	if adoptsOrphans() {
+		held = heldByPidfd()
+	}
+	for _, pid := range pids {
+		if pid == t.pid {
+			continue
+		}
+		p, err := os.FindProcess(pid)
+		if err != nil {
+			continue
+		}
+		alive, named := t.alive(p)
+		if alive && named {
+			t.setMember(p)
+			if t.own == nil {
+				t.own = make(map[int]bool)
 			}
-		}
-		for i, pid := range m.others {
-			switch p, state := t.name(pid); state {
-			case named:
-				m.others = m.others[i+1:]
-				return p, true
-			case unnamed:
-				m.others = m.others[i:]
-				return nil, true
-			case unknown:
-				unseen = true
+			if _, again := t.own[pid]; !again {
+				t.own[pid] = held[pid]
 			}
+			return p, true
 		}
-		m.others = nil
-		if unseen {
-			return nil, !t.killed
-		}
-	}
-	if t.cgroup != nil {
-		// They may have hidden by forking, unless it is the leader who is alive.
-		return nil, t.leaderExited() && t.cgroup.Populated()
-	}
-	return nil, false
-}
-
-// look returns who is in the tree, save its leader. Zombies may be among them.
-func (t *Tree) look() (pids []int, unseen bool) {
-	if t.cgroup != nil {
-		return slices.DeleteFunc(t.cgroup.Pids(), func(pid int) bool { return pid == t.pid }), false
-	}
-	return groupMembers(t.pid)
-}
-
-// A standing is what is known of a process that has been seen in the tree.
-type standing int
-
-const (
-	gone    standing = iota // it has exited, or left, or we may not kill it
-	named                   // alive, and held by a pidfd
-	unnamed                 // alive, and there is no pidfd
-	unknown                 // there is no descriptor to look with
-)
-
-// check looks whether p is a member and alive. It was opened before, so its id is
-// its own if it is alive after it was asked for. A process that was a member is one
-// still for a cgroup: only its group can be left without rights.
-func (t *Tree) check(p *os.Process, pid int, was bool) (is standing) {
-	err := p.WithHandle(func(fd uintptr) {
-		switch {
-		case !(was && t.cgroup != nil) && !t.has(pid) || hasExited(fd):
-		case t.cgroup == nil && unix.PidfdSendSignal(int(fd), 0, nil, 0) == unix.EPERM:
-		default:
-			is = named
-		}
-	})
-	if err == os.ErrNoHandle {
-		is = t.checkByID(pid)
-	}
-	return is
-}
-
-func (t *Tree) checkByID(pid int) standing {
-	if t.cgroup != nil {
-		if t.has(pid) {
-			return unnamed
-		}
-		return gone
-	}
-	if !inGroup(pid, t.pid) || syscall.Kill(pid, 0) == syscall.EPERM {
-		return gone
-	}
-	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	switch {
-	case isScarcity(err):
-		return unknown
-	case isRunning(stat):
-		return unnamed
-	}
-	return gone
-}
-
-// has reports whether pid is now that of a member.
-func (t *Tree) has(pid int) bool {
-	if t.cgroup != nil {
-		return slices.Contains(t.cgroup.Pids(), pid)
-	}
-	return inGroup(pid, t.pid)
-}
-
-// hasExited reports whether the process that the pidfd refers to has exited, reaped
-// or not.
-func hasExited(pidfd uintptr) bool {
-	fds := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
-	n, err := unix.Poll(fds, 0)
-	return err == nil && n > 0
-}
-
-// name opens a process that was a member when it was seen.
-func (t *Tree) name(pid int) (*os.Process, standing) {
-	own := adoptsOrphans() && isOwnChild(pid) // before it has a pidfd of ours
-	p, err := os.FindProcess(pid)
-	if err != nil {
-		return nil, gone
-	}
-	is := t.check(p, pid, false)
-	if is != named {
 		p.Release()
-		return nil, is
+		if alive {
+			return nil, true
+		}
 	}
-	t.members.keep(p, own)
-	return p, named
+	// They may have hidden by forking, or there is no descriptor to look with.
+	return nil, t.cgroup != nil && t.cgroup.Populated()
 }
 
-func (m *members) keep(p *os.Process, own bool) {
-	m.release()
-	m.current = p
-	if m.named == nil {
-		m.named = make(map[int]bool)
+// look returns who is in the tree. The leader and zombies may be among them. Nobody
+// lists the members of a group, so that asks every process for its group. Members of
+// one that fork meanwhile can hide. They cannot any more once it has been killed.
+func (t *Tree) look() (pids []int, err error) {
+	if t.cgroup != nil {
+		return t.cgroup.Pids(), nil
 	}
-	m.named[p.Pid] = own
+	pids, err = processes()
+	return slices.DeleteFunc(pids, func(pid int) bool { return !inGroup(pid, t.pid) }), err
 }
 
-// release closes the pidfd. Who waits for the exit has one of his own.
-func (m *members) release() {
-	if m.current != nil {
-		m.current.Release()
-		m.current = nil
+// alive reports whether p, which was in the tree when it was seen, has not exited, and
+// whether it has a pidfd. A group can be left, so it is asked whether it has p still: p
+// was opened before, so the id is its own if it is alive after that. Of a cgroup,
+// Populated tells when nobody is left, whoever is named.
+func (t *Tree) alive(p *os.Process) (is, named bool) {
+	if t.cgroup == nil && (!inGroup(p.Pid, t.pid) || syscall.Kill(p.Pid, 0) == syscall.EPERM) {
+		return false, false
 	}
+	err := p.WithHandle(func(pidfd uintptr) {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, 0)
+		is = n == 0 || err != nil
+	})
+	if err == os.ErrNoHandle && t.cgroup == nil {
+		return t.isRunning(p.Pid), false
+	}
+	return is, true
+}
+
+// isRunning reports whether a process has not exited, by its /proc/pid/stat: see
+// proc_pid_stat(5).
+func (t *Tree) isRunning(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if isScarcity(err) {
+		return !t.killed
+	}
+	// The name in parentheses may contain anything.
+	fields := strings.Fields(string(stat[max(0, bytes.LastIndexByte(stat, ')')):]))
+	const state, threads = 1, 18
+	if len(fields) <= threads {
+		return false
+	}
+	// The first thread can be a zombie while others run.
+	running, _ := strconv.Atoi(fields[threads])
+	return !strings.Contains("ZX", fields[state]) || running > 1
+}
+
+// setMember keeps p, or nil, and closes the pidfd of the one before. Who waits for
+// that one's exit has a pidfd of his own.
+func (t *Tree) setMember(p *os.Process) {
+	if t.member != nil {
+		t.member.Release()
+	}
+	t.member = p
 }

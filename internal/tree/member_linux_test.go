@@ -43,10 +43,6 @@ func TestMemberIsKept(t *testing.T) {
 				t.Errorf("%v, then %v, %v", p, q, left)
 			}
 		})
-		// The other one is known from the same look. (To name him takes a descriptor.)
-		if o := r.members.others; p.Pid == a && !slices.Contains(o, b) {
-			t.Errorf("also seen: %v, not %d", o, b)
-		}
 		syscall.Kill(p.Pid, syscall.SIGKILL)
 		eventually(t, "it is dead", func() bool { return !isAlive(p.Pid) })
 		first := p.Pid
@@ -56,6 +52,32 @@ func TestMemberIsKept(t *testing.T) {
 		}
 		syscall.Kill(p.Pid, syscall.SIGKILL)
 		eventually(t, "nobody is left", func() bool { _, left := r.Member(); return !left })
+	})
+}
+
+// A look opens nobody but the one that it names.
+func TestMemberOpensOne(t *testing.T) {
+	eachKind(t, func(t *testing.T, _ Kind, attr *syscall.SysProcAttr) {
+		needPidfds(t)
+		if !alone(t, nil) {
+			return
+		}
+		c := sh("sleep 60 & echo $!; read x")
+		c.SysProcAttr = attr
+		r := launch(t, c, false)
+		pid := r.pidLine(t)
+		r.letGo(t)
+		before := heldByPidfd() // with the leader's
+		r.member(t, pid)
+		if held := heldByPidfd(); len(held) != len(before)+1 || strings.Count(openFiles(t), "pidfd") != len(held) {
+			t.Errorf("%v, then %v:\n%s", before, held, openFiles(t))
+		}
+		r.Kill()
+		eventually(t, "nobody is left", func() bool { _, left := r.Member(); return !left })
+		r.Close()
+		if n := strings.Count(openFiles(t), "pidfd"); n != len(before) {
+			t.Errorf("%d pidfds, before %d", n, len(before))
+		}
 	})
 }
 

@@ -39,16 +39,11 @@ func (k kept) reap() {
 	k.launch.Reaped()
 }
 
-// kept returns how many keepers there are.
-func (p *pool) count() (n int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, k := range p.keepers {
-		if k != nil {
-			n++
-		}
-	}
-	return n
+// countKeepers returns how many keepers there are.
+func countKeepers() int {
+	keepers.mu.Lock()
+	defer keepers.mu.Unlock()
+	return len(keepers.all)
 }
 
 func threads(t testing.TB) int {
@@ -72,12 +67,12 @@ func TestKeeperLivesAsLongAsItsChildren(t *testing.T) {
 	for range 20 {
 		all = append(all, keep(t, exec.Command("sleep", "60")))
 	}
-	if n := keepers.count(); n != 1 {
+	if n := countKeepers(); n != 1 {
 		t.Errorf("%d keepers", n)
 	}
 	tid := parentThread(t, all[0].Process.Pid)
 	for i, k := range all {
-		if keepers.count() != 1 {
+		if countKeepers() != 1 {
 			t.Errorf("it has ended before %d of its children", len(all)-i)
 		}
 		if !isAlive(k.Process.Pid) {
@@ -86,7 +81,7 @@ func TestKeeperLivesAsLongAsItsChildren(t *testing.T) {
 		k.reap()
 		k.launch.Reaped() // again
 	}
-	if n := keepers.count(); n != 0 {
+	if n := countKeepers(); n != 0 {
 		t.Errorf("%d keepers are left", n)
 	}
 	if tid != os.Getpid() { // the first thread cannot end
@@ -216,7 +211,7 @@ func TestStartsAreIndependent(t *testing.T) {
 				inside <- struct{}{}
 				<-release
 				return nil, errors.New("no process")
-			})
+			}, uncanceled)
 		})
 	}
 	within(t, "the others", func() {
@@ -247,11 +242,11 @@ func TestStartsAreIndependent(t *testing.T) {
 	if err := <-result; err != nil {
 		t.Fatal(err)
 	}
-	if n := keepers.count(); n != 1 {
+	if n := countKeepers(); n != 1 {
 		t.Errorf("%d keepers for one child", n)
 	}
 	kept{c, l}.reap()
-	if n, busy := keepers.count(), len(keepers.free); n != 0 || busy != 0 {
+	if n, busy := countKeepers(), len(forks); n != 0 || busy != 0 {
 		t.Errorf("%d keepers are left, %d busy", n, busy)
 	}
 }
@@ -263,7 +258,7 @@ func TestPanicInFork(t *testing.T) {
 	for _, parentExit := range []bool{false, true} {
 		other := keep(t, exec.Command("sleep", "60"))
 		for range 3 {
-			l, err := Prepare(nil, "", false, parentExit)
+			l, err := Prepare(nil, "", !parentExit, parentExit)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -274,13 +269,13 @@ func TestPanicInFork(t *testing.T) {
 						t.Errorf("recovered %v", v)
 					}
 				}()
-				l.Start(func(*syscall.SysProcAttr) (*os.Process, error) { panic("no") })
+				l.Start(func(*syscall.SysProcAttr) (*os.Process, error) { panic("no") }, uncanceled)
 			}()
 			ended := make(chan bool)
 			go func() {
 				defer func() { ended <- recover() == nil }()
 				defer l.Abort()
-				l.Start(func(*syscall.SysProcAttr) (*os.Process, error) { runtime.Goexit(); return nil, nil })
+				l.Start(func(*syscall.SysProcAttr) (*os.Process, error) { runtime.Goexit(); return nil, nil }, uncanceled)
 				t.Error("Start has returned")
 			}()
 			if !<-ended {
@@ -295,7 +290,7 @@ func TestPanicInFork(t *testing.T) {
 			t.Error("the child of the thread is dead")
 		}
 		other.reap()
-		if n, busy := keepers.count(), len(keepers.free); n != 0 || busy != 0 {
+		if n, busy := countKeepers(), len(forks); n != 0 || busy != 0 {
 			t.Errorf("%d keepers are left, %d busy", n, busy)
 		}
 	}
@@ -325,13 +320,13 @@ func TestThreadsOfManyChildren(t *testing.T) {
 	}
 	all.Wait()
 	close(children)
-	if k, has := keepers.count(), threads(t); k > maxKeepers || has > 64 {
+	if k, has := countKeepers(), threads(t); k > maxKeepers || has > 64 {
 		t.Errorf("%d keepers, %d threads", k, has)
 	}
 	for k := range children {
 		k.reap()
 	}
-	if k := keepers.count(); k != 0 {
+	if k := countKeepers(); k != 0 {
 		t.Errorf("%d keepers are left", k)
 	}
 }

@@ -170,6 +170,7 @@ func TestTerminalIsGivenBackInAnyCase(t *testing.T) {
 
 		r = launchForeground(t, "exit 0")
 		r.awaitExit(t)
+		r.cmd.Wait()
 		r.Abandon()
 		check("abandoned")
 

@@ -10,7 +10,7 @@ import (
 )
 
 // A terminal is the one that a tree takes for its foreground, and is to be given
-// back. Its methods do nothing for nil.
+// back.
 type terminal struct {
 	fd     int
 	before int // the process group that had it
@@ -41,11 +41,12 @@ func (t *terminal) foreground() (pgid int, err error) {
 }
 
 // giveBack gives the terminal to the group that had it before, or if that has gone
-// to ours, provided that the tree's group has it still, or nobody.
+// to ours, provided that the tree's group has it still, or nobody. Then it closes it.
 func (t *terminal) giveBack(tree int) {
 	if t == nil {
 		return
 	}
+	defer unix.Close(t.fd)
 	now, err := t.foreground()
 	if err != nil || now == t.before || now != tree && syscall.Kill(-now, 0) != syscall.ESRCH {
 		return
@@ -55,10 +56,4 @@ func (t *terminal) giveBack(tree int) {
 			unix.IoctlSetPointerInt(t.fd, unix.TIOCSPGRP, syscall.Getpgrp())
 		}
 	})
-}
-
-func (t *terminal) close() {
-	if t != nil {
-		unix.Close(t.fd)
-	}
 }

@@ -22,20 +22,16 @@
 // The caller guarantees:
 //
 //   - All methods of a Tree are called under one lock, that of the run.
-//   - The leader is not reaped before the last call of Signal, Kill, Member and
-//     ReapOrphans, unless NamedWithoutLeader is true: alive or a zombie, it pins the
-//     id of the group. Signal and Kill ask, as far as the system can tell, whether
-//     somebody else has reaped it.
+//   - The leader of a ProcessGroup is not reaped before the last call of Signal, Kill,
+//     Member and ReapOrphans: alive or a zombie, it pins the id of the group. Signal
+//     and Kill ask, as far as the system can tell, whether somebody else has reaped it.
+//   - Before Signal, it has been seen that the leader has not exited, or that Member
+//     has one who is left.
 //   - Close or Abandon is called in the end, and Reaped of its Launch.
 //
-// Start may wait; ReapOrphans, Close and Abandon may take some milliseconds. (A cgroup that has just become empty can take some
-// milliseconds to be removed.)
+// Start may wait; ReapOrphans and Close may take some milliseconds, as a cgroup that
+// has just become empty cannot always be removed at once.
 package tree
-
-import (
-	"errors"
-	"fmt"
-)
 
 // A Kind is what holds a tree.
 type Kind int
@@ -46,8 +42,3 @@ const (
 	Cgroup            // Linux: none can, save by moving to another cgroup
 	JobObject         // Windows: none can
 )
-
-// Unsupported returns the error for what this system has no means for.
-func Unsupported(what string) error {
-	return fmt.Errorf("xexec: %s: %w", what, errors.ErrUnsupported)
-}

@@ -20,31 +20,17 @@ type Tree struct {
 	closed   bool
 }
 
-// parent needs nothing. See Launch.
-type parent struct{}
-
-func (l *Launch) onThread(f func() bool, _ []<-chan struct{}) error { f(); return nil }
-
-func (*parent) reaped() {}
-
-func newTree(attr *syscall.SysProcAttr, _ bool) (*Tree, error) {
+func newTree(attr *syscall.SysProcAttr) (*Tree, error) {
 	if err := setGroup(attr); err != nil {
 		return nil, err
 	}
 	return &Tree{terminal: openTerminal(attr)}, nil
 }
 
-func (t *Tree) weaken(*syscall.SysProcAttr, error) bool { return false }
-
 // Kind returns what holds the tree.
 func (t *Tree) Kind() Kind { return ProcessGroup }
 
-// NamedWithoutLeader reports whether the tree can be signalled when its leader is
-// reaped.
-func (t *Tree) NamedWithoutLeader() bool { return false }
-
-// Signal sends sig to all processes of the tree that are alive. It returns nil if it
-// has reached one, os.ErrProcessDone if there was none.
+// Signal sends sig to all processes of the tree. Somebody of it is alive.
 func (t *Tree) Signal(sig os.Signal) error {
 	s, ok := sig.(syscall.Signal)
 	if !ok {
@@ -69,46 +55,42 @@ func (t *Tree) Kill() error {
 }
 
 // Member returns a process of the tree, other than the leader, that is alive and that
-// we may kill. The leader has exited.
+// we may kill. The leader has exited: if it is no zombie, it has been reaped, and the
+// group may be another's.
 //
 // There is no handle: before the caller begins to watch p, its id can become
 // another's. A Member that is called after that tells.
 func (t *Tree) Member() (p *os.Process, left bool) {
-	for _, pid := range groupMembers(t.pid) {
-		if pid != t.pid && syscall.Kill(pid, 0) != syscall.EPERM { // signal 0 does not tell more: it can be sent to a zombie
-			p, _ = os.FindProcess(pid)
-			return p, true
+	member, led := 0, false
+	lookAtGroup(t.pid, func(pid int, zombie bool) {
+		switch {
+		case pid == t.pid:
+			led = zombie
+		case !zombie && syscall.Kill(pid, 0) != syscall.EPERM:
+			member = pid
 		}
+	})
+	if member == 0 || !led {
+		return nil, false
 	}
-	return nil, false
+	p, _ = os.FindProcess(member)
+	return p, true
 }
 
-// ReapOrphans has nothing to do: orphans are PID 1's. (FreeBSD's and DragonFly's
-// procctl(2) can make them another's, and says which they are.)
-func (t *Tree) ReapOrphans() {}
-
-func (t *Tree) abort() {
-	t.terminal.giveBack(0) // it may have taken it, and not come as far as its execve(2)
-	t.terminal.close()
-	t.closed = true
-}
-
-// Close ends a tree that is over: the terminal is given back.
+// Close ends a tree that is over, or was not started: the terminal is given back.
 func (t *Tree) Close() {
 	if !t.closed {
 		t.closed = true
 		t.terminal.giveBack(t.pid)
-		t.terminal.close()
 	}
 }
 
 // Abandon gives back what the tree needed of the system, and leaves its processes as
-// they are.
+// they are. The terminal is given back if nobody has it.
 func (t *Tree) Abandon() {
 	if !t.closed {
 		t.closed = true
-		t.terminal.giveBack(0) // if nobody has it
-		t.terminal.close()
+		t.terminal.giveBack(0)
 	}
 }
 

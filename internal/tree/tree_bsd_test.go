@@ -4,7 +4,6 @@ package tree
 
 import (
 	"os/exec"
-	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -13,8 +12,8 @@ import (
 // The members of a group are seen once its leader is a zombie, and not if it was
 // reaped.
 func TestGroupMembers(t *testing.T) {
-	if groupMembers(syscall.Getpgrp()) != nil && syscall.Getpgrp() != syscall.Getpid() {
-		t.Error("members of a group whose leader is alive, or another's child")
+	if p, left := (&Tree{pid: syscall.Getpgrp()}).Member(); left && syscall.Getpgrp() != syscall.Getpid() {
+		t.Errorf("%v is a member of a group whose leader is alive, or another's child", p)
 	}
 	c := exec.Command("sh", "-c", "sleep 60 & exit 0")
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -26,8 +25,8 @@ func TestGroupMembers(t *testing.T) {
 	for end := time.Now().Add(10 * time.Second); !left && time.Now().Before(end); time.Sleep(time.Millisecond) {
 		_, left = tree.Member()
 	}
-	if pids := groupMembers(c.Process.Pid); len(pids) != 1 || slices.Contains(pids, c.Process.Pid) {
-		t.Errorf("members: %v", pids)
+	if p, _ := tree.Member(); p == nil || p.Pid == c.Process.Pid {
+		t.Errorf("Member: %v", p)
 	}
 	if err := tree.Kill(); err != nil {
 		t.Error(err)

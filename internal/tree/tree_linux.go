@@ -5,8 +5,6 @@ import (
 	"os"
 	"syscall"
 
-	"golang.org/x/sys/unix"
-
 	"example.com/xexec/internal/tree/cgroup"
 )
 
@@ -16,20 +14,23 @@ type Tree struct {
 	leader   *os.Process
 	pid      int           // the leader's, which Release overwrites
 	cgroup   *cgroup.Group // or nil
-	again    bool          // it is the second one
 	terminal *terminal     // or nil
 	killed   bool
 	closed   bool
-	members  members
+	member   *os.Process  // that Member has named last, by a pidfd
+	own      map[int]bool // by id, whether one that Member has named is the program's own child
 }
 
-func newTree(attr *syscall.SysProcAttr, _ bool) (*Tree, error) {
+func newTree(attr *syscall.SysProcAttr) (*Tree, error) {
 	if err := setGroup(attr); err != nil {
 		return nil, err
 	}
 	t := &Tree{terminal: openTerminal(attr)}
 	if !attr.UseCgroupFD {
-		t.enter(cgroup.New(), attr)
+		t.cgroup = cgroup.New()
+	}
+	if t.cgroup != nil {
+		attr.UseCgroupFD, attr.CgroupFD = true, t.cgroup.FD()
 	}
 	return t, nil
 }
@@ -38,36 +39,17 @@ func newTree(attr *syscall.SysProcAttr, _ bool) (*Tree, error) {
 // to one that does without, and reports whether there is a difference. Why clone3(2)
 // may refuse: EBUSY for a cgroup that distributes resources, EOPNOTSUPP for one below
 // a threaded one, EACCES and EPERM for lack of rights, ENOSYS or EPERM by a seccomp
-// filter, EAGAIN for its pids.max; and execve(2) has the same numbers for reasons of
-// its own, so they do not tell.
-//
-// A program of another pid namespace may have taken the cgroup for one that is left,
-// and removed it (ENOENT, ENODEV): then another one is made, once.
+// filter, EAGAIN for its pids.max, ENOENT and ENODEV if somebody has removed it; and
+// execve(2) has the same numbers for reasons of its own, so they do not tell. Only a
+// program that is being written (ETXTBSY) is for the caller to try again as it is.
 func (t *Tree) weaken(attr *syscall.SysProcAttr, err error) bool {
-	if t == nil || t.cgroup == nil {
+	if t == nil || t.cgroup == nil || errors.Is(err, syscall.ETXTBSY) {
 		return false
 	}
-	var another *cgroup.Group
-	if t.cgroup.Gone() {
-		if !t.again {
-			another = cgroup.New()
-		}
-		t.again = true
-	} else if errors.Is(err, syscall.ENOENT) {
-		return false // it is the program that is missing
-	}
 	t.cgroup.Remove()
-	t.enter(another, attr)
+	t.cgroup = nil
+	attr.UseCgroupFD, attr.CgroupFD = false, 0
 	return true
-}
-
-// enter has the leader be born into g, which may be nil.
-func (t *Tree) enter(g *cgroup.Group, attr *syscall.SysProcAttr) {
-	t.cgroup = g
-	attr.UseCgroupFD, attr.CgroupFD = g != nil, 0
-	if g != nil {
-		attr.CgroupFD = g.FD()
-	}
 }
 
 // Kind returns what holds the tree. It does not change after the start.
@@ -78,31 +60,20 @@ func (t *Tree) Kind() Kind {
 	return ProcessGroup
 }
 
-// NamedWithoutLeader reports whether the tree can be signalled when its leader is
-// reaped, and the group's id perhaps another's.
-func (t *Tree) NamedWithoutLeader() bool { return t.cgroup != nil }
-
-// Signal sends sig to all processes of the tree that are alive. It returns nil if it
-// has reached one, os.ErrProcessDone if there was none.
+// Signal sends sig to all processes of the tree. Somebody of it is alive, as a group
+// can be signalled without error though only zombies are left.
 func (t *Tree) Signal(sig os.Signal) error {
 	s, ok := sig.(syscall.Signal)
 	if !ok {
 		return errors.New("os: unsupported signal type")
 	}
-	if t.leaderExited() {
-		// A group can be signalled without error though only its zombie is left.
-		if _, left := t.Member(); !left {
-			return os.ErrProcessDone
-		}
-	}
 	err := signalGroup(t.leader, t.pid, s)
-	if t.cgroup == nil || s == 0 && err == nil {
+	if t.cgroup == nil {
 		return err
 	}
-	group := err == nil
-	reached, others := t.cgroup.Signal(s, func(pid int) bool { return group && inGroup(pid, t.pid) })
+	reached, others := t.cgroup.Signal(s, func(pid int) bool { return err == nil && inGroup(pid, t.pid) })
 	switch {
-	case group || reached:
+	case err == nil || reached:
 		return nil
 	case others != nil:
 		return others
@@ -122,68 +93,25 @@ func (t *Tree) Kill() error {
 	return err
 }
 
-// leaderExited reports whether the leader is known to have exited.
-func (t *Tree) leaderExited() bool {
-	var info unix.Siginfo
-	var err error
-	waitid := func(idType, id int) {
-		for err = unix.EINTR; err == unix.EINTR; {
-			err = unix.Waitid(idType, id, &info, unix.WEXITED|unix.WNOWAIT|unix.WNOHANG, nil)
-		}
-	}
-	switch e := t.leader.WithHandle(func(fd uintptr) { waitid(unix.P_PIDFD, int(fd)) }); {
-	case e == os.ErrNoHandle && t.leader.Signal(syscall.Signal(0)) == os.ErrProcessDone:
-		return true
-	case e == os.ErrNoHandle:
-		waitid(unix.P_PID, t.pid)
-	case e != nil:
-		return errors.Is(e, os.ErrProcessDone)
-	}
-	const dumped = 3 // CLD_DUMPED; what is above it is a stop of a process that we trace
-	return err == unix.ECHILD || err == nil && info.Signo != 0 && info.Code <= dumped
-}
-
-// abort gives back what was made for a leader that could not be started.
-func (t *Tree) abort() {
-	if t.cgroup != nil {
-		t.cgroup.Remove()
-	}
-	t.terminal.giveBack(0) // it may have taken it, and not come as far as its execve(2)
-	t.terminal.close()
-	t.closed = true
-}
-
-// Close ends a tree that is over: the terminal is given back, the cgroup removed. If
-// somebody is left in that, he is killed.
+// Close ends a tree that is over, or was not started: the terminal is given back, the
+// cgroup removed. If somebody is left in that, he is killed.
 func (t *Tree) Close() {
-	if t.closed {
-		return
-	}
-	t.closed = true
-	t.members.release()
-	t.terminal.giveBack(t.pid)
-	t.terminal.close()
-	if t.cgroup != nil {
+	if !t.closed {
+		t.closed = true
+		t.setMember(nil)
+		t.terminal.giveBack(t.pid)
 		t.cgroup.Remove()
 	}
 }
 
 // Abandon gives back what the tree needed of the system, and leaves its processes as
-// they are. The cgroup goes at once if nobody is in it, else when a later Prepare
-// finds it so.
+// they are. The terminal is given back if nobody has it, the cgroup removed at once
+// if nobody is in it, else when a later Prepare finds it so.
 func (t *Tree) Abandon() {
-	if t.closed {
-		return
-	}
-	if t.terminal != nil && t.leaderExited() {
-		if _, left := t.Member(); !left {
-			t.terminal.giveBack(t.pid)
-		}
-	}
-	t.closed = true
-	t.members.release()
-	t.terminal.close()
-	if t.cgroup != nil {
+	if !t.closed {
+		t.closed = true
+		t.setMember(nil)
+		t.terminal.giveBack(0)
 		t.cgroup.Abandon()
 	}
 }

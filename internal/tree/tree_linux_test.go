@@ -30,9 +30,6 @@ func (r *run) ended(t *testing.T, pids ...int) {
 			t.Errorf("%d is alive", pid)
 		}
 	}
-	if err := r.Signal(syscall.Signal(0)); err != os.ErrProcessDone {
-		t.Error("signal 0 when nobody is left:", err)
-	}
 }
 
 func TestKind(t *testing.T) {
@@ -40,7 +37,7 @@ func TestKind(t *testing.T) {
 		c := sh("read x")
 		c.SysProcAttr = attr
 		r := launch(t, c, false)
-		if r.Kind() != kind || r.NamedWithoutLeader() != (kind == Cgroup) {
+		if r.Kind() != kind {
 			t.Errorf("it is a %v", r.Kind())
 		}
 	})
@@ -72,8 +69,8 @@ func TestSignalReachesAll(t *testing.T) {
 	})
 }
 
-// The group of a zombie can be signalled, and nobody hears it.
-func TestSignalWhenOnlyAZombieIsLeft(t *testing.T) {
+// The group of a zombie can be signalled, and nobody hears it: so Member is asked first.
+func TestOnlyAZombieIsLeft(t *testing.T) {
 	eachKind(t, func(t *testing.T, _ Kind, attr *syscall.SysProcAttr) {
 		c := sh("read x")
 		c.SysProcAttr = attr
@@ -82,10 +79,8 @@ func TestSignalWhenOnlyAZombieIsLeft(t *testing.T) {
 			t.Error("while it runs:", err)
 		}
 		r.letGo(t)
-		for _, sig := range []syscall.Signal{0, syscall.SIGTERM, syscall.SIGCONT} {
-			if err := r.Signal(sig); err != os.ErrProcessDone {
-				t.Errorf("signal %d: %v", sig, err)
-			}
+		if p, left := r.Member(); p != nil || left {
+			t.Errorf("Member: %v, %v", p, left)
 		}
 		r.cmd.Wait()
 		if err := r.Signal(syscall.SIGTERM); err != os.ErrProcessDone {
@@ -399,12 +394,12 @@ func TestKillFrozenCgroup(t *testing.T) {
 	}
 }
 
-// A start that fails is tried again without the cgroup, in case that is why. If
-// somebody has removed it, then with another.
+// A start that fails is tried again without the cgroup, in case that is why: also if
+// somebody has removed it.
 func TestStartWithoutItsCgroup(t *testing.T) {
 	needCgroup(t)
 	const removed = unix.ENOENT
-	for errno, want := range map[syscall.Errno]Kind{unix.EPERM: ProcessGroup, unix.EBUSY: ProcessGroup, removed: Cgroup} {
+	for _, errno := range []syscall.Errno{unix.EPERM, unix.EBUSY, removed} {
 		l, err := Prepare(nil, "", true, false)
 		if err != nil {
 			t.Fatal(err)
@@ -421,7 +416,7 @@ func TestStartWithoutItsCgroup(t *testing.T) {
 			if calls++; calls == 1 && errno != removed {
 				return nil, forkError(errno)
 			}
-			if calls == 2 && attr.UseCgroupFD != (want == Cgroup) {
+			if calls == 2 && attr.UseCgroupFD {
 				t.Errorf("%v: %+v", errno, attr)
 			}
 			again := exec.Command("true")
@@ -432,8 +427,8 @@ func TestStartWithoutItsCgroup(t *testing.T) {
 				t.Errorf("the cgroup was removed: %v", err)
 			}
 			return again.Process, err
-		})
-		if err != nil || calls != 2 || l.Tree().Kind() != want {
+		}, uncanceled)
+		if err != nil || calls != 2 || l.Tree().Kind() != ProcessGroup {
 			t.Errorf("%v: %v after %d calls; it is a %v", errno, err, calls, l.Tree().Kind())
 		}
 		if _, err := os.Stat(dir); err == nil {

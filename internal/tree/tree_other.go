@@ -14,23 +14,12 @@ type Tree struct {
 	pid    int
 }
 
-type parent struct{}
-
-func newTree(*syscall.SysProcAttr, bool) (*Tree, error)           { return nil, Unsupported("SetTree") }
-func Adopt(*os.Process, *syscall.SysProcAttr) *Tree               { return nil }
-func LeadsGroup(*syscall.SysProcAttr) bool                        { return false }
-func isTextBusy(error) bool                                       { return false }
-func (*Launch) dieWithParent() error                              { return Unsupported("SetKillOnParentExit") }
-func (*Launch) onThread(f func() bool, _ []<-chan struct{}) error { f(); return nil }
-func (*Launch) contain(*os.Process) error                         { return nil }
-func (*parent) reaped()                                           {}
-func (*Tree) weaken(*syscall.SysProcAttr, error) bool             { return false }
-func (*Tree) abort()                                              {}
-func (*Tree) Kind() Kind                                          { return None }
-func (*Tree) NamedWithoutLeader() bool                            { return false }
-func (*Tree) Signal(os.Signal) error                              { return os.ErrProcessDone }
-func (*Tree) Kill() error                                         { return os.ErrProcessDone }
-func (*Tree) Member() (*os.Process, bool)                         { return nil, false }
-func (*Tree) ReapOrphans()                                        {}
-func (*Tree) Close()                                              {}
-func (*Tree) Abandon()                                            {}
+func newTree(*syscall.SysProcAttr) (*Tree, error)   { return nil, unsupported("SetTree") }
+func Adopt(*os.Process, *syscall.SysProcAttr) *Tree { return nil }
+func LeadsGroup(*syscall.SysProcAttr) bool          { return false }
+func (*Tree) Kind() Kind                            { return None }
+func (*Tree) Signal(os.Signal) error                { return os.ErrProcessDone }
+func (*Tree) Kill() error                           { return os.ErrProcessDone }
+func (*Tree) Member() (*os.Process, bool)           { return nil, false }
+func (*Tree) Close()                                {}
+func (*Tree) Abandon()                              {}

@@ -3,6 +3,7 @@
 package tree
 
 import (
+	"errors"
 	"os"
 	"syscall"
 )
@@ -24,7 +25,7 @@ func setGroup(attr *syscall.SysProcAttr) error {
 	switch {
 	case LeadsGroup(attr):
 	case attr.Setpgid || attr.Foreground:
-		return contradiction("Pgid: the leader of a tree leads a process group of its own and cannot join another")
+		return errors.New("xexec: SetTree contradicts SysProcAttr.Pgid: the leader of a tree leads a process group of its own and cannot join another")
 	default:
 		attr.Setpgid, attr.Pgid = true, 0
 	}
@@ -39,12 +40,3 @@ func Adopt(p *os.Process, attr *syscall.SysProcAttr) *Tree {
 	}
 	return &Tree{leader: p, pid: p.Pid}
 }
-
-func isTextBusy(err error) bool { return err == syscall.ETXTBSY }
-
-func (l *Launch) contain(*os.Process) error { return nil }
-
-// A contradiction is the error for a SysProcAttr that SetTree cannot do with.
-type contradiction string
-
-func (e contradiction) Error() string { return "xexec: SetTree contradicts SysProcAttr." + string(e) }

@@ -13,8 +13,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 func newGroup(t *testing.T) *Group {
@@ -60,6 +58,8 @@ func eventually(t *testing.T, what string, f func() bool) {
 	}
 }
 
+func nobody(int) bool { return false }
+
 func exists(dir string) bool { _, err := os.Stat(dir); return err == nil }
 
 func TestGroup(t *testing.T) {
@@ -70,15 +70,16 @@ func TestGroup(t *testing.T) {
 	c, line := startIn(t, g, "sleep 60 & echo $!; read x; exec sleep 60")
 	var child int
 	fmt.Sscan(line, &child)
-	want := []int{c.Process.Pid, child}
+	got, want := g.Pids(), []int{c.Process.Pid, child}
+	slices.Sort(got)
 	slices.Sort(want)
-	if got := g.Pids(); !g.Populated() || !slices.Equal(got, want) {
+	if !g.Populated() || !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
 	if !g.Has(child) || g.Has(os.Getpid()) || g.Has(1<<30) {
 		t.Error("Has is wrong")
 	}
-	if reached, err := g.Signal(0, nil); !reached || err != nil {
+	if reached, err := g.Signal(0, nobody); !reached || err != nil {
 		t.Error(reached, err)
 	}
 	if reached, err := g.Signal(syscall.SIGKILL, func(pid int) bool { return pid == c.Process.Pid }); !reached || err != nil {
@@ -92,7 +93,7 @@ func TestGroup(t *testing.T) {
 	if !g.Has(c.Process.Pid) {
 		t.Error("it does not have its zombie")
 	}
-	if reached, err := g.Signal(0, nil); reached || err != nil {
+	if reached, err := g.Signal(0, nobody); reached || err != nil {
 		t.Error("empty:", reached, err)
 	}
 	g.Remove()
@@ -121,39 +122,23 @@ func TestRemove(t *testing.T) {
 	}
 }
 
-// A kill that the system refuses is done by hand.
+// A kill that the system refuses is an error. One of a cgroup that has gone is none.
 func TestKillRefused(t *testing.T) {
 	g := newGroup(t)
-	c, _ := startIn(t, g, `setsid sh -c 'trap "" TERM; echo; for i in 1 2 3; do sh -c "while :; do sleep 0.01; done" & done; wait' & wait`)
 	kill := g.kill
 	g.kill, _ = os.Open(os.DevNull)
-	if err := g.Kill(); err != nil {
+	if err := g.Kill(); err == nil || !strings.HasPrefix(err.Error(), "xexec: cgroup.kill: ") {
 		t.Error(err)
 	}
-	eventually(t, "it is empty", func() bool { return !g.Populated() })
-	c.Wait()
 	g.kill.Close()
 	g.kill = kill
+	if err := syscall.Rmdir(g.dir.Name()); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Kill(); err != nil || g.Populated() {
+		t.Error("removed by somebody else:", err)
+	}
 	g.Remove()
-}
-
-// And if that fails, too, the error says so.
-func TestKillRefusedAltogether(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("takes root")
-	}
-	g := newGroup(t)
-	startIn(t, g, "echo; exec sleep 60") // root's
-	kill := g.kill
-	g.kill, _ = os.Open(os.DevNull)
-	var err error
-	asNobody(t, func() { err = g.Kill() })
-	if err == nil || !strings.Contains(err.Error(), "operation not permitted") || !strings.HasPrefix(err.Error(), "xexec: cgroup.kill: ") {
-		t.Error(err)
-	}
-	g.kill.Close()
-	g.kill = kill
-	removed(t, g)
 }
 
 // removed removes g, for which a busy machine may need more time than Remove has.
@@ -161,21 +146,6 @@ func removed(t *testing.T, g *Group) {
 	t.Helper()
 	g.Remove()
 	eventually(t, "it is removed", func() bool { sweep(filepath.Dir(g.dir.Name())); return !exists(g.dir.Name()) })
-}
-
-// asNobody calls f without the right to signal others' processes.
-func asNobody(t *testing.T, f func()) {
-	done := make(chan struct{})
-	go func() { // the thread ends with it
-		defer close(done)
-		lockThread()
-		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, 65534, 65534, 65534); errno != 0 {
-			t.Error(errno)
-			return
-		}
-		f()
-	}()
-	<-done
 }
 
 // What is abandoned stays while somebody is in it, and goes with a later New.
@@ -199,13 +169,13 @@ func TestAbandon(t *testing.T) {
 	if exists(empty.dir.Name()) {
 		t.Error("an empty one stays")
 	}
-	if n := made.Load(); n != 0 {
-		t.Errorf("%d are counted", n)
+	if len(swept.left) != 0 {
+		t.Errorf("noted: %v", swept.left)
 	}
 }
 
 // What a killed program has left is removed by the next one's New: if the program is
-// gone, and the cgroup empty.
+// gone, and the cgroup empty and not young.
 func TestSweep(t *testing.T) {
 	g := newGroup(t)
 	own := filepath.Dir(g.dir.Name())
@@ -229,6 +199,7 @@ func TestSweep(t *testing.T) {
 		mkdir(fmt.Sprintf("xexec-%d-1", alive.Process.Pid)),
 		mkdir(fmt.Sprintf("xexec-test-%d", os.Getpid())), // another's name
 		mkdir(fmt.Sprintf("xexec-%d", gone.Process.Pid)),
+		mkdir(fmt.Sprintf("xexec-%d-%d", gone.Process.Pid, time.Now().UnixNano())), // perhaps of another pid namespace
 	}
 	f, err := os.Open(busy)
 	if err != nil {
@@ -240,6 +211,7 @@ func TestSweep(t *testing.T) {
 		t.Skip(err)
 	}
 	defer func() { c.Process.Kill(); c.Wait() }()
+	swept.last = time.Time{} // a second later
 	newGroup(t).Remove()
 	if exists(left) {
 		t.Error("what is left of one that has gone is still there")
@@ -259,38 +231,12 @@ func TestSweep(t *testing.T) {
 	}
 }
 
-// With many cgroups of our own, and some of others, a start does not list them all.
+// A start seldom lists all cgroups.
 func TestSweepLooksSeldom(t *testing.T) {
-	// Others make cgroups beside ours, too, for which it has to look.
-	for range 100 {
-		first := newGroup(t)
-		before := swept.last
-		second := newGroup(t)
-		looked := swept.last != before
-		second.Remove()
-		first.Remove()
-		if !looked {
-			return
-		}
+	newGroup(t).Remove()
+	before := swept.last
+	newGroup(t).Remove()
+	if swept.last != before && time.Since(before) < time.Second {
+		t.Error("it looks each time")
 	}
-	t.Error("it looks each time")
-}
-
-// A process that had our id has left as many as it had children.
-func TestNamesThatAreTaken(t *testing.T) {
-	g := newGroup(t)
-	defer g.Remove()
-	next := count.Load() + 1
-	for i := range int64(100) {
-		dir := fmt.Sprintf("%s/xexec-%d-%d", filepath.Dir(g.dir.Name()), os.Getpid(), next+i)
-		if err := os.Mkdir(dir, 0o755); err != nil {
-			t.Fatal(err)
-		}
-		defer syscall.Rmdir(dir)
-	}
-	other := newGroup(t)
-	if other == nil {
-		t.Error("none was made")
-	}
-	other.Remove()
 }
