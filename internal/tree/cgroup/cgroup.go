@@ -5,8 +5,8 @@
 //
 // A [Group] is a child of the cgroup that this process is in. Its files are open
 // from the start, so that a tree can be ended when there are no more descriptors.
-// Its name has the id of this process and the time: what a killed program has left
-// is removed by a later New of another.
+// Its name has the id of this process: what a killed program has left is removed by
+// the next New of another.
 //
 // The methods of a Group are called by one goroutine at a time. Remove and Abandon do
 // nothing for nil.
@@ -42,9 +42,10 @@ func New() *Group {
 	}
 	sweep(own)
 	for {
-		name := fmt.Sprintf(nameFormat, os.Getpid(), time.Now().UnixNano())
+		name := fmt.Sprintf(nameFormat, os.Getpid(), namespace(), time.Now().UnixNano())
 		switch err := syscall.Mkdir(own+"/"+name, 0o755); err {
 		case nil:
+			made.Add(1)
 			return open(own+"/"+name, strings.TrimSuffix(path, "/")+"/"+name)
 		case syscall.EEXIST: // another goroutine's, or the clock was set back
 		default:
@@ -179,7 +180,7 @@ func (g *Group) Remove() {
 	for pause := 20 * time.Microsecond; pause < 40*time.Millisecond && !removeAll(g.dir.Name()); pause *= 2 {
 		time.Sleep(pause)
 	}
-	g.Abandon()
+	g.Abandon() // that it has gone already counts as removed
 }
 
 // Abandon closes the cgroup without killing anybody. It is removed if it is empty,
