@@ -102,7 +102,7 @@ func (r *run) cancel(call func() error, why *cause.Reason) {
 	e.calling++
 	if alive {
 		e.holding++
-		e.asking = true
+		r.setAsking(true)
 	}
 	var err, failed error
 	returned := false
@@ -118,7 +118,7 @@ func (r *run) cancel(call func() error, why *cause.Reason) {
 		}
 		r.noteCancel(failed)
 		// One that fails, and has sent a signal before, has asked all the same.
-		e.asking = asked || alive && (e.cancelled || e.signals > signals)
+		r.setAsking(asked || alive && (e.cancelled || e.signals > signals))
 		if o := r.outcome(); e.asking && o.askedFor == nil {
 			o.askedFor = why
 		}

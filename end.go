@@ -31,13 +31,16 @@ type ending struct {
 	cutShort     bool // by WaitDelay, when something was still copied
 }
 
-// patient reports whether those who outlive the leader have WaitDelay, because a
-// Cancel has asked the command to stop. The caller holds r.mu.
-func (r *run) patient() bool { return r.ending.asking && r.delay != 0 }
+// setAsking notes whether a Cancel asks, or has asked, the command to stop: those who
+// outlive the leader then have WaitDelay. The caller holds r.mu.
+func (r *run) setAsking(asking bool) {
+	r.ending.asking = asking
+	r.child.GiveTime(asking && r.delay != 0)
+}
 
 // sealed reports whether the command has come to its end by itself: what kills others
 // of its tree from now on is not why it ended. The caller holds r.mu.
-func (r *run) sealed() bool { return r.child.Sealed(r.patient()) }
+func (r *run) sealed() bool { return r.child.Sealed() }
 
 // send sends sig for the caller. The caller holds r.mu.
 func (r *run) send(sig os.Signal) error { return r.delivered(r.child.Send(sig)) }
@@ -72,7 +75,7 @@ func (r *run) ask(why *cause.Reason) error {
 // os.ErrProcessDone if that is not what ends it: it has come to its end by itself.
 // The caller holds r.mu.
 func (r *run) end(why *cause.Reason) error {
-	err := r.delivered(r.child.End(r.patient()))
+	err := r.delivered(r.child.End())
 	if o := r.outcome(); err == nil && o.endedFor == nil {
 		o.endedFor = why
 	}
@@ -110,7 +113,7 @@ func arm(t **time.Timer, d time.Duration, expired func()) bool {
 	return true
 }
 
-// delayExpired ends the patience with a process that does not exit, and with pipes
+// delayExpired ends the waiting for a process that does not exit, and with pipes
 // that stay open.
 func (r *run) delayExpired() {
 	r.mu.Lock()

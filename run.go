@@ -124,7 +124,7 @@ func (r *run) await(target phase, cancel <-chan struct{}) bool {
 func (r *run) advance() (phase, <-chan struct{}) {
 	r.mu.Lock()
 	defer r.unlock()
-	if r.phase == running && r.child.Finish(r.patient()) {
+	if r.phase == running && r.child.Finish() {
 		r.phase = gone
 		r.wake()
 		if r.child.Empty() {

@@ -41,6 +41,7 @@ type Child struct {
 
 	// Of a tree:
 	asked      bool        // the stop signal has reached it: the rest has time
+	given      bool        // so it has by GiveTime
 	killed     bool        // it was killed as a whole
 	restKilled bool        // on somebody's behalf, when the leader had left
 	over       bool        // nobody is left, or forsaken; no signal is sent any more
@@ -165,9 +166,9 @@ func (c *Child) Look() bool {
 }
 
 // Finish takes the steps that are due from the leader's exit to the end of its tree,
-// and reports whether that is reached. The rest is given time if it was asked to
-// stop, or if the caller has a reason of its own to be patient.
-func (c *Child) Finish(patient bool) bool {
+// and reports whether that is reached. The rest has time if it was asked to stop, or if
+// GiveTime says so.
+func (c *Child) Finish() bool {
 	if !c.exited {
 		if c.unobservable && !c.status.reaping {
 			c.reapInBackground()
@@ -181,7 +182,7 @@ func (c *Child) Finish(patient bool) bool {
 	case c.tree == nil:
 	case c.status.known && c.tree.Kind() == tree.ProcessGroup:
 		// The leader was reaped, and the group's id may be another's.
-	case c.patient(patient) && c.restLeft():
+	case c.restHasTime() && c.restLeft():
 		return false
 	default:
 		// Also where nobody was seen: looking is no proof while they fork. Those
@@ -197,8 +198,11 @@ func (c *Child) Finish(patient bool) bool {
 	return true
 }
 
-// patient reports whether those who outlive the leader are given time.
-func (c *Child) patient(patient bool) bool { return c.tree != nil && !c.killed && (c.asked || patient) }
+// GiveTime says whether the rest has time although it was not asked to stop by Ask. The
+// caller sees to it that this ends.
+func (c *Child) GiveTime(given bool) { c.given = given }
+
+func (c *Child) restHasTime() bool { return c.tree != nil && !c.killed && (c.asked || c.given) }
 
 // restLeft reports whether somebody of the tree is left beside the leader.
 func (c *Child) restLeft() (left bool) {
@@ -207,8 +211,8 @@ func (c *Child) restLeft() (left bool) {
 }
 
 // Sealed reports whether the command has come to its end by itself, save for what
-// is killed without being asked. Patient is as for Finish.
-func (c *Child) Sealed(patient bool) bool { return c.Look() && !c.patient(patient) }
+// is killed without being asked.
+func (c *Child) Sealed() bool { return c.Look() && !c.restHasTime() }
 
 // Abandon gives back what can be given back of a process that nobody will wait for
 // any more. Nothing is killed.

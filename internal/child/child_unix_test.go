@@ -55,17 +55,17 @@ func start(t *testing.T, wholeTree bool, script string) (l *locked, out io.Reade
 		l.Lock()
 		l.Send(os.Kill)
 		l.Unlock()
-		l.end(t, false)
+		l.end(t)
 	})
 	return l, r
 }
 
 // end takes the steps to the status as they become due, and returns it.
-func (l *locked) end(t *testing.T, patient bool) (*os.ProcessState, error) {
+func (l *locked) end(t *testing.T) (*os.ProcessState, error) {
 	t.Helper()
 	for {
 		l.Lock()
-		if l.Finish(patient) && l.Reap() {
+		if l.Finish() && l.Reap() {
 			state, err, _ := l.Status()
 			l.Unlock()
 			return state, err
@@ -102,7 +102,7 @@ func TestSignalsEndWithTheExit(t *testing.T) {
 			t.Error(sig, err)
 		}
 	}
-	state, err := l.end(t, false)
+	state, err := l.end(t)
 	if state.ExitCode() != 3 || err != nil {
 		t.Error(state, err)
 	}
@@ -120,13 +120,13 @@ func TestExitIsSeenBeforeItIsReaped(t *testing.T) {
 	if err := l.do(func() error { return l.Send(os.Kill) }); err != os.ErrProcessDone {
 		t.Error("Send:", err)
 	}
-	if err := l.do(func() error { return l.End(false) }); err != os.ErrProcessDone {
+	if err := l.do(func() error { return l.End() }); err != os.ErrProcessDone {
 		t.Error("End:", err)
 	}
 	if !testkit.Zombie(l.Pid()) {
 		t.Error("it was reaped")
 	}
-	if state, _ := l.end(t, false); !state.Success() || l.DiedOfEnd() {
+	if state, _ := l.end(t); !state.Success() || l.DiedOfEnd() {
 		t.Error(state)
 	}
 }
@@ -134,10 +134,10 @@ func TestExitIsSeenBeforeItIsReaped(t *testing.T) {
 func TestEndIsToBlameOnlyForWhatItKills(t *testing.T) {
 	l, out := start(t, false, "echo; sleep 1000")
 	readLine(t, out)
-	if err := l.do(func() error { return l.End(false) }); err != nil {
+	if err := l.do(func() error { return l.End() }); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.end(t, false); err != nil || !l.DiedOfEnd() {
+	if _, err := l.end(t); err != nil || !l.DiedOfEnd() {
 		t.Error(err)
 	}
 	l, out = start(t, false, "trap 'exit 0' TERM; echo; while :; do sleep 0.01; done")
@@ -145,7 +145,7 @@ func TestEndIsToBlameOnlyForWhatItKills(t *testing.T) {
 	if err := l.do(func() error { return l.Ask(syscall.SIGTERM) }); err != nil {
 		t.Fatal(err)
 	}
-	if state, _ := l.end(t, false); !state.Success() || l.DiedOfEnd() {
+	if state, _ := l.end(t); !state.Success() || l.DiedOfEnd() {
 		t.Error(state)
 	}
 }
@@ -170,7 +170,7 @@ func TestAskContinuesTheStopped(t *testing.T) {
 	if err := l.do(func() error { return l.Ask(syscall.SIGTERM) }); err != nil {
 		t.Fatal(err)
 	}
-	if state, _ := l.end(t, false); state.Sys().(syscall.WaitStatus).Signal() != syscall.SIGTERM {
+	if state, _ := l.end(t); state.Sys().(syscall.WaitStatus).Signal() != syscall.SIGTERM {
 		t.Error(state)
 	}
 }
@@ -180,7 +180,7 @@ func TestAskContinuesTheStopped(t *testing.T) {
 func TestRestOfATree(t *testing.T) {
 	l, out := start(t, true, "sleep 1000 & echo $!; exit 0")
 	rest := testkit.Atoi(string(bytes.TrimSpace([]byte(readLine(t, out)))))
-	if state, _ := l.end(t, false); !state.Success() || testkit.Alive(rest) {
+	if state, _ := l.end(t); !state.Success() || testkit.Alive(rest) {
 		t.Error(state, "the rest is alive:", testkit.Alive(rest))
 	}
 
@@ -195,17 +195,17 @@ func TestRestOfATree(t *testing.T) {
 		return l.Look()
 	})
 	l.Lock()
-	if l.Finish(false) {
+	if l.Finish() {
 		t.Error("the rest was given no time")
 	}
-	if l.Sealed(false) {
+	if l.Sealed() {
 		t.Error("a tree that was asked has not come to its end by itself")
 	}
-	if err := l.End(false); err != nil {
+	if err := l.End(); err != nil {
 		t.Error("End of the rest:", err)
 	}
 	l.Unlock()
-	if state, _ := l.end(t, false); !state.Success() || !l.DiedOfEnd() {
+	if state, _ := l.end(t); !state.Success() || !l.DiedOfEnd() {
 		t.Error(state)
 	}
 }
@@ -214,13 +214,13 @@ func TestRestOfATree(t *testing.T) {
 func TestStolenStatus(t *testing.T) {
 	l, out := start(t, false, "echo; sleep 1000")
 	readLine(t, out)
-	if err := l.do(func() error { return l.End(false) }); err != nil {
+	if err := l.do(func() error { return l.End() }); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := syscall.Wait4(l.Pid(), nil, 0, nil); err != nil {
 		t.Fatal(err)
 	}
-	if state, err := l.end(t, false); state != nil || !errors.Is(err, syscall.ECHILD) || !l.DiedOfEnd() {
+	if state, err := l.end(t); state != nil || !errors.Is(err, syscall.ECHILD) || !l.DiedOfEnd() {
 		t.Error(state, err)
 	}
 }

@@ -64,9 +64,9 @@ func (c *Child) Ask(sig os.Signal) error {
 
 // End kills the process, or its tree, on somebody's behalf. It returns
 // os.ErrProcessDone if that is not what ends it: the process, or the leader of a
-// tree that is not given time, has exited by itself. Patient is as for Finish.
-func (c *Child) End(patient bool) error {
-	sealed := c.Sealed(patient)
+// tree whose rest has no time, has exited by itself.
+func (c *Child) End() error {
+	sealed := c.Sealed()
 	err := c.Send(os.Kill)
 	if err == nil && sealed {
 		return os.ErrProcessDone

@@ -75,7 +75,7 @@ func Start(s Spec) (_ *Started, err error) {
 // By accident that is so when another goroutine's child was forked while the file
 // was open, and has not reached its exec (golang/go#22315).
 func fork(cmd *exec.Cmd, launch *tree.Launch, ended [2]<-chan struct{}) (*os.Process, error) {
-	const patience = 100 * time.Millisecond
+	const limit = 100 * time.Millisecond
 	began := time.Now()
 	for pause := time.Millisecond; ; pause *= 2 {
 		var p *os.Process
@@ -86,7 +86,7 @@ func fork(cmd *exec.Cmd, launch *tree.Launch, ended [2]<-chan struct{}) (*os.Pro
 			again := func(attr *syscall.SysProcAttr) (*os.Process, error) { return try(oscmd.Copy(cmd), attr) }
 			p, err = launch.Start(again, ended)
 		}
-		if err == nil || !isTextBusy(err) || time.Since(began)+pause > patience {
+		if err == nil || !isTextBusy(err) || time.Since(began)+pause > limit {
 			return p, err
 		}
 		select {
