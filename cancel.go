@@ -98,7 +98,7 @@ func (r *run) cancel(call func() error, why *cause.Reason) {
 		return // it is, or was, called on account of the other context
 	}
 	alive := !r.sealed()
-	asked, signals := e.asking, e.signals
+	asked, signals := e.asking, r.child.Delivered()
 	e.calling++
 	if alive {
 		e.holding++
@@ -118,7 +118,7 @@ func (r *run) cancel(call func() error, why *cause.Reason) {
 		}
 		r.noteCancel(failed)
 		// One that fails, and has sent a signal before, has asked all the same.
-		r.setAsking(asked || alive && (e.cancelled || e.signals > signals))
+		r.setAsking(asked || alive && (e.cancelled || r.child.Delivered() > signals))
 		if o := r.outcome(); e.asking && o.askedFor == nil {
 			o.askedFor = why
 		}

@@ -58,10 +58,10 @@
 // SysProcAttr is not modified. It may ask for a session (Setsid), or for the foreground
 // of a terminal, which goes back to the group that had it when the tree ends. A tree in
 // the background that reads from its terminal is stopped by the system (SIGTTIN): give
-// it another Stdin, or the foreground. The group of another process (Pgid) contradicts
-// SetTree. With a cgroup of the caller's (UseCgroupFD), the tree is the process group.
-// A command that os/exec's Start has started is a tree if SysProcAttr made it lead a
-// group.
+// it another Stdin, or the foreground. The group of another process (Pgid), and Ptrace,
+// contradict SetTree. With a cgroup of the caller's (UseCgroupFD), the tree is the
+// process group. A command that os/exec's Start has started is a tree if SysProcAttr
+// made it lead a group.
 //
 // # Functions that take an *exec.Cmd
 //

@@ -10,7 +10,7 @@ import (
 	"example.com/xexec/internal/tree"
 )
 
-// Whoever wants to end a command comes here: to send, to ask or to end.
+// Whoever wants to end a command comes here: to ask or to end.
 
 // An ending is what was done to end a run. It is guarded by run.mu.
 type ending struct {
@@ -20,7 +20,6 @@ type ending struct {
 	holding   int  // those of them that were called while the process was alive: it stays unreaped
 	cancelled bool // one has returned nil
 	asking    bool // one that was called then runs, has succeeded, or has sent a signal
-	signals   int  // how many were delivered to a live process
 
 	terminated bool  // Shutdown has asked, or cannot
 	cannotAsk  error // the stop signal can never be sent
@@ -42,16 +41,6 @@ func (r *run) setAsking(asking bool) {
 // of its tree from now on is not why it ended. The caller holds r.mu.
 func (r *run) sealed() bool { return r.child.Sealed() }
 
-// send sends sig for the caller. The caller holds r.mu.
-func (r *run) send(sig os.Signal) error { return r.delivered(r.child.Send(sig)) }
-
-func (r *run) delivered(err error) error {
-	if err == nil {
-		r.ending.signals++
-	}
-	return err
-}
-
 // ask sends the stop signal, in the name of why, if that is not nil. The error is
 // errors.ErrUnsupported if this system can never send it. The caller holds r.mu.
 func (r *run) ask(why *cause.Reason) error {
@@ -59,7 +48,7 @@ func (r *run) ask(why *cause.Reason) error {
 	if sig == nil {
 		sig = defaultStopSignal
 	}
-	if err := r.delivered(r.child.Ask(sig)); err != nil {
+	if err := r.child.Ask(sig); err != nil {
 		return err
 	}
 	if o := r.outcome(); o.askedFor == nil {
@@ -75,7 +64,7 @@ func (r *run) ask(why *cause.Reason) error {
 // os.ErrProcessDone if that is not what ends it: it has come to its end by itself.
 // The caller holds r.mu.
 func (r *run) end(why *cause.Reason) error {
-	err := r.delivered(r.child.End())
+	err := r.child.End()
 	if o := r.outcome(); err == nil && o.endedFor == nil {
 		o.endedFor = why
 	}
@@ -123,9 +112,9 @@ func (r *run) delayExpired() {
 	}
 	if r.phase == running {
 		o := r.outcome()
-		before := r.ending.signals
+		before := r.child.Delivered()
 		r.tryEnd(o.delayFor)
-		r.ending.delayKilled = r.ending.signals > before
+		r.ending.delayKilled = r.child.Delivered() > before
 	}
 	r.ending.cutShort = !r.ending.cut && !r.streams.Copied()
 	r.cut()
@@ -138,14 +127,6 @@ func (r *run) graceExpired() {
 	defer r.unlock()
 	if r.phase == running {
 		r.tryEnd(r.outcome().graceFor)
-	}
-}
-
-func (r *run) stopTimers() {
-	for _, t := range []*time.Timer{r.ending.delay, r.ending.grace} {
-		if t != nil {
-			t.Stop()
-		}
 	}
 }
 

@@ -124,12 +124,21 @@ func (r *run) await(target phase, cancel <-chan struct{}) bool {
 func (r *run) advance() (phase, <-chan struct{}) {
 	r.mu.Lock()
 	defer r.unlock()
-	if r.phase == running && r.child.Finish() {
+	return r.step()
+}
+
+// step is advance for one who holds r.mu.
+func (r *run) step() (phase, <-chan struct{}) {
+	switch {
+	case r.phase != running:
+	case r.child.Finish():
 		r.phase = gone
 		r.wake()
 		if r.child.Empty() {
 			r.cut() // nobody is left to write, whoever holds the pipes
 		}
+	case r.child.Exited() && !r.ending.terminated:
+		r.armDelay(nil) // the rest has no longer, unless a Shutdown's context says so
 	}
 	if r.phase == gone && r.ending.holding == 0 && r.child.Reap() {
 		r.phase = reaped
@@ -141,7 +150,11 @@ func (r *run) advance() (phase, <-chan struct{}) {
 	}
 	if r.phase == reaped && r.ending.calling == 0 && r.copyingOver() {
 		r.cut()
-		r.stopTimers()
+		for _, t := range []*time.Timer{r.ending.delay, r.ending.grace} {
+			if t != nil {
+				t.Stop()
+			}
+		}
 		r.conclude()
 		r.phase = complete
 		r.wake()
@@ -168,12 +181,17 @@ func (r *run) unlock() {
 	}
 }
 
-// look is advance after a look at the process.
-func (r *run) look() phase {
+// look is advance after a look at the process. If the caller must not block, a
+// goroutine lets go of the contexts.
+func (r *run) look(mayBlock bool) phase {
 	r.mu.Lock()
 	r.child.Look()
-	r.mu.Unlock()
-	at, _ := r.advance()
+	at, _ := r.step()
+	if mayBlock || at < reaped || len(r.ending.watches) == 0 {
+		r.unlock()
+	} else {
+		go r.unlock()
+	}
 	return at
 }
 

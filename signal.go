@@ -32,7 +32,7 @@ func (c *Cmd) Signal(sig os.Signal) error {
 	}
 	r.mu.Lock()
 	defer r.unlock()
-	return r.send(sig)
+	return r.child.Send(sig)
 }
 
 // Terminate asks the command to stop: it sends the stop signal, SIGTERM unless
@@ -81,7 +81,7 @@ func (c *Cmd) Shutdown(ctx context.Context) error {
 	}
 	defer runtime.KeepAlive(c)
 	waitable := r.askOnce()
-	if r.look() < gone && !(waitable && r.await(gone, ctx.Done())) {
+	if r.look(true) < gone && !(waitable && r.await(gone, ctx.Done())) {
 		if err := r.shutdownEnd(ctx); err != nil && !errors.Is(err, os.ErrProcessDone) {
 			return fmt.Errorf("xexec: shutdown: killing process %d: %w", r.child.Pid(), err)
 		}
@@ -154,7 +154,11 @@ func (r *run) shutdownResult() error {
 	o := r.outcome()
 	_, _, known := r.child.Status()
 	if o.shutdownErr == nil && o.shutdownFor != nil && (r.child.Kind() != tree.None || !known || r.child.DiedOfEnd()) {
-		o.shutdownErr = o.shutdownFor.Error(r.exitError(o), nil)
+		how := r.exitError(o)
+		if exit, ok := how.(*ExitError); ok && r.stderr != nil {
+			how = &ExitError{ProcessState: exit.ProcessState} // conclude will set the other's Stderr
+		}
+		o.shutdownErr = o.shutdownFor.Error(how, nil)
 	}
 	return o.shutdownErr
 }

@@ -350,3 +350,60 @@ func TestShutdownAsCancelOfOsExec(t *testing.T) {
 		}
 	}
 }
+
+// Signal 0 asks whether a process is alive, and is no attempt to stop it.
+func TestProbeInACancelIsNoSignal(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	c := xtest.HelperContext(ctx, t, "serve", "0")
+	refused, called := errors.New("refused"), make(chan struct{})
+	c.Cancel = func() error {
+		defer close(called)
+		if err := c.Signal(syscall.Signal(0)); err != nil {
+			t.Error(err)
+		}
+		return refused
+	}
+	stdin, err := c.StdinPipe()
+	if err := errors.Join(err, c.Start()); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	<-called
+	stdin.Close()
+	if err := c.Wait(); !errors.Is(err, refused) || c.Cause() != nil {
+		t.Errorf("Wait: %v; Cause: %v", err, c.Cause())
+	}
+}
+
+// Who has Shutdown's error may read it while the command is not complete yet.
+func TestErrorOfShutdownIsNotWrittenLater(t *testing.T) {
+	testkit.Deadline(t, testkit.Stuck)
+	ready, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ready.Close()
+	defer w.Close()
+	stdin, hold := io.Pipe() // its reader does not return before the end
+	c := xexec.Command("sh", "-c", "trap '' TERM; echo oops >&2; echo >&3; while :; do sleep 0.1; done")
+	c.Stdin, c.ExtraFiles = stdin, []*os.File{w}
+	var output sync.WaitGroup
+	output.Go(func() { c.Output() })
+	if _, err := ready.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	testkit.Eventually(t, "it was started", func() bool { return c.Pid() != 0 })
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	var exit *xexec.ExitError
+	if err := c.Shutdown(ctx); !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	before := string(exit.Stderr)
+	hold.Close()
+	output.Wait()
+	if string(exit.Stderr) != before {
+		t.Errorf("%q, and later %q", before, exit.Stderr)
+	}
+}

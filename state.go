@@ -45,6 +45,7 @@ func stateOf(c *Cmd) *state {
 // settingsOf returns what was set for c. A command of which nobody has asked for
 // anything gets its state when it has been started: the child runs meanwhile.
 func settingsOf(c *Cmd) (of settings) {
+	_ = &c.Path // panics for a nil c
 	if s := states.Find(c); s != nil {
 		s.mu.Lock()
 		defer s.mu.Unlock()

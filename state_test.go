@@ -3,6 +3,7 @@ package xexec_test
 import (
 	"bytes"
 	"context"
+	"io"
 	"os"
 	"runtime"
 	"strings"
@@ -449,6 +450,33 @@ func TestFinalizerOfTheCommand(t *testing.T) {
 		})
 		if err == nil || err.Error() != test.want && runtime.GOOS != "windows" {
 			t.Errorf("%s: Wait: %v, want %s", name, err, test.want)
+		}
+	}
+}
+
+// A Stdin whose reader does not return leaves a goroutine behind, which does not hold
+// where the output went.
+func TestStdinThatStaysHoldsNoOutput(t *testing.T) {
+	testkit.Deadline(t, testkit.Stuck)
+	stdin, hold := io.Pipe()
+	defer hold.Close()
+	gone := make(chan struct{})
+	func() {
+		out := new(bytes.Buffer)
+		runtime.AddCleanup(out, func(int) { close(gone) }, 0)
+		c := xtest.Helper(t, "exit", "0")
+		c.Stdin, c.Stdout, c.WaitDelay = stdin, struct{ io.Writer }{out}, time.Millisecond
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		c.Wait()
+	}()
+	for {
+		runtime.GC()
+		select {
+		case <-gone:
+			return
+		case <-time.After(time.Millisecond):
 		}
 	}
 }

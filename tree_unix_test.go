@@ -23,6 +23,7 @@ import (
 
 func init() {
 	testkit.Register("bulky", helperBulky)
+	testkit.Register("moves", helperMoves)
 }
 
 func BenchmarkRunTree(b *testing.B) {
@@ -260,6 +261,49 @@ func TestTerminateWhenOnlyTheRestIsLeft(t *testing.T) {
 }
 
 // Without a deadline, those who outlive the leader have all the time they want.
+// WaitDelay ends the time that the rest has after a Terminate.
+func TestWaitDelayOfTheRestAfterTerminate(t *testing.T) {
+	xtest.EachTreeKind(t, func(t *xtest.Tree) {
+		c := t.Sh(xtest.Politely(xtest.Deaf))
+		c.WaitDelay = 50 * time.Millisecond
+		t.Start(c)
+		if err := c.Terminate(); err != nil {
+			t.Fatal(err)
+		}
+		t.Soon(func() { c.Wait() })
+		t.Gone()
+	})
+}
+
+// helperMoves leaves its process group, in which it leaves another process behind.
+func helperMoves([]string) int {
+	rest := exec.Command("sleep", "1000")
+	group, err := syscall.Getpgid(os.Getppid())
+	if err := errors.Join(err, rest.Start(), syscall.Setpgid(0, group)); err != nil {
+		return testkit.Complain(err)
+	}
+	fmt.Println("ready")
+	select {}
+}
+
+// A signal reaches a leader that has left its group, and those who have stayed.
+func TestLeaderInAnotherGroup(t *testing.T) {
+	xtest.EachTreeKind(t, func(t *xtest.Tree) {
+		exe, argv := testkit.NeedHelper(t, "moves")
+		c := t.Sh(`exec "$@"`, append([]string{exe}, argv...)...)
+		t.Start(c)
+		if err := c.Terminate(); err != nil {
+			t.Fatal(err)
+		}
+		t.Soon(func() {
+			if err := c.Wait(); err == nil || err.Error() != "signal: terminated" {
+				t.Errorf("Wait: %v", err)
+			}
+		})
+		t.Gone()
+	})
+}
+
 func TestTerminateOfTreeWithoutDeadline(t *testing.T) {
 	xtest.EachTreeKind(t, func(t *xtest.Tree) {
 		c := t.Sh(xtest.Politely(xtest.Polite))
@@ -386,12 +430,13 @@ func TestTreeAndSysProcAttr(t *testing.T) {
 	for _, attr := range []*syscall.SysProcAttr{
 		{Setpgid: true, Pgid: os.Getpid()},
 		{Foreground: true, Pgid: 1},
+		{Ptrace: true},
 	} {
 		before := *attr
 		c := xexec.Command("sh", "-c", "true")
 		c.SetTree(true)
 		c.SysProcAttr = attr
-		if err := c.Start(); err == nil || !strings.Contains(err.Error(), "SetTree contradicts SysProcAttr.Pgid") {
+		if err := c.Start(); err == nil || !strings.Contains(err.Error(), "SetTree contradicts SysProcAttr.P") {
 			t.Errorf("%+v: Start: %v", attr, err)
 		}
 		if c.SysProcAttr != attr || fmt.Sprint(before) != fmt.Sprint(*attr) {

@@ -106,7 +106,7 @@ func (c *Cmd) WaitContext(ctx context.Context) error {
 	if r == nil {
 		return errNotStarted
 	}
-	if r.look() == complete || r.await(complete, ctx.Done()) || r.look() == complete {
+	if r.look(true) == complete || r.await(complete, ctx.Done()) || r.look(true) == complete {
 		r.publish(c)
 		return o.err
 	}
@@ -122,7 +122,7 @@ func (c *Cmd) TryWait() (done bool, err error) {
 	if r == nil {
 		return false, errNotStarted
 	}
-	if done = r.look() == complete; done {
+	if done = r.look(false) == complete; done {
 		err = o.err
 		r.publish(c)
 	}

@@ -259,3 +259,33 @@ func TestMethodsBeforeStart(t *testing.T) {
 		t.Errorf("before Start: TryWait %v, Pid %d, Cause %v", done, c.Pid(), c.Cause())
 	}
 }
+
+// lockedContext is a context whose methods take a lock of the caller's.
+type lockedContext struct {
+	context.Context
+	mu *sync.Mutex
+}
+
+func (c lockedContext) Value(key any) any {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.Context.Value(key)
+}
+
+// TryWait calls no method of a context: the caller may hold a lock that these take.
+func TestTryWaitUnderALockOfTheContext(t *testing.T) {
+	testkit.Deadline(t, testkit.Stuck)
+	ctx := lockedContext{t.Context(), new(sync.Mutex)}
+	c := xtest.HelperContext(ctx, t, "exit", "0")
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ctx.mu.Lock()
+	defer ctx.mu.Unlock()
+	for done := false; !done; time.Sleep(time.Millisecond) {
+		var err error
+		if done, err = c.TryWait(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"runtime"
 
 	"example.com/xexec/internal/cause"
 	"example.com/xexec/internal/oscmd"
@@ -156,14 +155,9 @@ func (c *Cmd) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.mu.Lock()
-	o := r.outcome()
-	r.mu.Unlock()
 	mayCut := r.delay != 0 // else it is cut only when the process has exited
 	r.child.Here(func(exitFD int) { r.streams.CopyHere(exitFD, mayCut) })
-	r.await(complete, nil)
-	runtime.KeepAlive(c)
-	return o.err
+	return c.Wait()
 }
 
 // Output runs the command and returns its standard output, also if it fails. If
@@ -232,7 +226,7 @@ func (c *Cmd) StdinPipe() (io.WriteCloser, error) { return c.Std().StdinPipe() }
 // (at most what a pipe holds) to memory and closes the descriptor.
 //
 // The reader has the methods of [os.File] but is not one. As another Cmd's Stdin it
-// passes its descriptor on.
+// passes its descriptor on; what that command leaves can be read only before Wait.
 func (c *Cmd) StdoutPipe() (io.ReadCloser, error) {
 	return c.outputPipe(c.Std().StdoutPipe())
 }

@@ -48,7 +48,8 @@ type Child struct {
 	forsaken   bool        // the leader was released: the tree is let go of
 	member     *os.Process // one of the rest, if it can be named
 
-	ended bool // a kill on somebody's behalf has reached a live process
+	delivered int  // how many signals have reached a live process
+	ended     bool // a kill on somebody's behalf has
 }
 
 // New returns the Child for a process that Start has started with attr. The lock is
@@ -115,6 +116,9 @@ func (c *Child) Watch(changed, cancel <-chan struct{}) bool {
 		return false
 	}
 }
+
+// Exited reports whether the leader's exit was seen.
+func (c *Child) Exited() bool { return c.exited }
 
 // Empty reports whether the process had a tree, of which nobody is left.
 func (c *Child) Empty() bool { return c.tree != nil && c.over && !c.forsaken }

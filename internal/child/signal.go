@@ -12,6 +12,17 @@ import (
 // Send sends sig to the process, or to its tree, if that is alive. It returns
 // os.ErrProcessDone if nobody is.
 func (c *Child) Send(sig os.Signal) error {
+	err := c.send(sig)
+	if err == nil && !reflect.ValueOf(sig).IsZero() { // signal 0 only asks
+		c.delivered++
+	}
+	return err
+}
+
+// Delivered returns how many signals have reached a live process.
+func (c *Child) Delivered() int { return c.delivered }
+
+func (c *Child) send(sig os.Signal) error {
 	if c.status.nobodys { // its own handle knows
 		if exited, _ := c.proc.Exited(); exited {
 			return os.ErrProcessDone

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -156,8 +157,51 @@ func helperStrangers(args []string) int {
 		fmt.Println("after os/exec's Wait, beside a stranger:", done, err)
 	}
 	end(stranger)
+	if handle { // else the stranger, a child of ours with that id, looks like the leader
+		if err := waitsForNoStranger(); err != nil {
+			fmt.Println(err)
+		}
+	}
 	fmt.Printf("pidfd %v; of %d strangers, kill(-pid) has killed %d, xexec %d\n", handle, rounds, idiom, ours)
 	return 0
+}
+
+// waitsForNoStranger lets somebody else take the status of a tree's leader that was
+// asked to stop, and its id become that of a group which lives on.
+func waitsForNoStranger() error {
+	dir, err := os.Open(testkit.CgroupDir()) // the tree is a group then
+	c := xexec.Command("sleep", "1000")
+	c.SetTree(true)
+	if err == nil {
+		defer dir.Close()
+		c.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(dir.Fd())}
+	}
+	if err := errors.Join(c.Start(), c.Terminate()); err != nil {
+		return err
+	}
+	syscall.Wait4(c.Pid(), nil, 0, nil)
+	stranger, err := reuse(c.Pid())
+	if err != nil {
+		return err
+	}
+	defer end(stranger)
+	member := exec.Command("sleep", "1000")
+	member.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pgid: c.Pid()}
+	if err := member.Start(); err != nil {
+		return err
+	}
+	defer end(member)
+	waited := make(chan struct{})
+	go func() {
+		c.Wait()
+		close(waited)
+	}()
+	select {
+	case <-waited:
+		return nil
+	case <-time.After(testkit.Stuck / 12):
+		return errors.New("Wait waits for a stranger's group")
+	}
 }
 
 func TestNoStrangerIsSignalled(t *testing.T) {

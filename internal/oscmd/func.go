@@ -4,6 +4,7 @@ import (
 	"context"
 	"os/exec"
 	"reflect"
+	"runtime"
 	"unsafe"
 )
 
@@ -41,7 +42,7 @@ func (c Cancels) Of(cmd *exec.Cmd) Cancel {
 	switch at := code(f); {
 	case f == nil:
 		return Cancel{}
-	case at == c.byDefault, at == defaultCancel:
+	case at == c.byDefault, at == defaultCancel, literal(at) == literal(defaultCancel):
 		return Cancel{Kind: DefaultCancel}
 	case at == c.kill && receiver(f) == cmd:
 		return Cancel{Kind: KillCancel}
@@ -52,6 +53,17 @@ func (c Cancels) Of(cmd *exec.Cmd) Cancel {
 }
 
 var defaultCancel = code(exec.CommandContext(context.Background(), "/").Cancel)
+
+// literal tells where in the source the function is that has its code at pc. A function
+// literal has code of its own for each caller that exec.CommandContext is inlined into,
+// as it is with a profile (go build -pgo).
+func literal(pc uintptr) (at struct {
+	file string
+	line int
+}) {
+	at.file, at.line = runtime.FuncForPC(pc).FileLine(pc)
+	return at
+}
 
 // code identifies the code of f: two values made by the same function literal, or
 // method values of the same method, have the same.

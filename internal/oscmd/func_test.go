@@ -1,8 +1,11 @@
 package oscmd
 
 import (
+	"bytes"
 	"context"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 	"unsafe"
 )
@@ -58,5 +61,32 @@ func TestCancelsOf(t *testing.T) {
 		if got := cancels.Of(&copied).Kind; got != want {
 			t.Errorf("a copy, %s: %v, want %v", name, got, want)
 		}
+	}
+}
+
+// With a profile the compiler may inline exec.CommandContext into a caller, and the
+// default Cancel then has code of its own there.
+func TestDefaultCancelOfInlinedCommandContext(t *testing.T) {
+	if _, err := exec.LookPath("go"); err != nil {
+		t.Skip(err)
+	}
+	dir := t.TempDir()
+	profile, program := filepath.Join(dir, "profile"), filepath.Join(dir, "inlined.exe")
+	const hot = "GO PREPROFILE V1\nmain.command\nos/exec.CommandContext\n1 1000000\n"
+	if err := os.WriteFile(profile, []byte(hot), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	build := exec.Command("go", "build", "-buildvcs=false", "-o", program,
+		"-gcflags=os/exec=-pgoprofile="+profile, "-gcflags=./testdata/inlined=-pgoprofile="+profile, "./testdata/inlined")
+	build.Env = append(os.Environ(), "GOWORK=off", "GOOS=", "GOARCH=")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if out, err := exec.Command(program).CombinedOutput(); err != nil || string(out) != "true" {
+		t.Errorf("known: %s, %v", out, err)
+	}
+	symbols, _ := exec.Command("go", "tool", "nm", program).Output()
+	if !bytes.Contains(symbols, []byte("main.command.CommandContext.func1")) {
+		t.Log("the compiler has not inlined it: nothing was tested")
 	}
 }

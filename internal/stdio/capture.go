@@ -18,7 +18,7 @@ var ErrLimit = errors.New("xexec: output limit")
 type Capture struct {
 	limit  int64 // 0 is none
 	over   func()
-	pieces [][]byte // all but the last are full
+	pieces [][]byte // all but the last are full, but for less than a packet
 	size   int
 	large  bool // the pipe was enlarged
 }
@@ -68,10 +68,10 @@ func (c *Capture) wantsLargePipe() bool {
 	return c.large && !was
 }
 
-// room returns memory for the next bytes, never none.
+// room returns memory for the next bytes, for a packet at least.
 func (c *Capture) room() []byte {
 	if last := len(c.pieces) - 1; last >= 0 {
-		if p := c.pieces[last]; len(p) < cap(p) {
+		if p := c.pieces[last]; cap(p)-len(p) >= packet {
 			return p[len(p):cap(p)]
 		}
 	}

@@ -3,9 +3,11 @@ package stdio
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 // A copier copies one stream between a pipe and the caller's Reader or Writer, in a
@@ -33,7 +35,7 @@ func (c *copier) runInput() error {
 	switch {
 	case isHangup(err):
 		err = nil // the command need not read it all (golang/go#9173)
-	case c.cut.Load() && (err == errCut || isInterrupted(err)):
+	case c.cut.Load() && (err == errCut || c.isCut(err)):
 		err = nil
 	}
 	if closeErr := c.end.Close(); err == nil {
@@ -47,7 +49,7 @@ func (c *copier) runOutput() error {
 	for c.readsToEnd() && err == nil && !c.cut.Load() && !isEnd(c.end) {
 		_, err = io.Copy(c.out, c.end)
 	}
-	if c.cut.Load() && (err == nil || isInterrupted(err)) {
+	if c.cut.Load() && (err == nil || c.isCut(err)) {
 		err = nil
 		if rest := available(c.end); len(rest) > 0 {
 			var n int
@@ -57,6 +59,13 @@ func (c *copier) runOutput() error {
 		}
 	}
 	return err
+}
+
+// isCut reports whether err is that of a read or write on the pipe which Cut has ended.
+// The caller's Reader or Writer may have a deadline of its own.
+func (c *copier) isCut(err error) bool {
+	var pe *fs.PathError
+	return isInterrupted(err) && errors.As(err, &pe) && pe.Path == c.end.Name()
 }
 
 // readsToEnd reports whether io.Copy stops only where a read says that it is at the end:
@@ -97,6 +106,21 @@ func (r uncutReader) Read(b []byte) (int, error) {
 		return 0, errCut
 	}
 	return r.r.Read(b)
+}
+
+// forAMoment waits for do no longer than it takes where nobody else uses the descriptor.
+func forAMoment(do func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		do()
+	}()
+	timer := time.NewTimer(10 * time.Millisecond)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+	}
 }
 
 // CloseEnd closes c, one of the parent's ends, and ends a Write that waits. It

@@ -108,7 +108,7 @@ func (s *Streams) pollHere(streams []hereStream, exitFD, wake int) (_ []hereStre
 			if events == 0 {
 				continue
 			}
-			if over, err := h.read(events); over {
+			if over, err := h.read(events&unix.POLLIN != 0); over {
 				streams = slices.Delete(streams, i, i+1)
 				unix.Close(h.fd)
 				s.over(true, err)
@@ -118,11 +118,11 @@ func (s *Streams) pollHere(streams []hereStream, exitFD, wake int) (_ []hereStre
 	return streams, exited
 }
 
-// read reads what is in the pipe, of which poll(2) has returned events, and reports
-// whether that is the end.
-func (h hereStream) read(events int16) (over bool, err error) {
+// read reads what is in the pipe, if anything, and reports whether that is the end. Less
+// than there is room for is none: of a pipe of packets (O_DIRECT) it is one packet.
+func (h hereStream) read(some bool) (over bool, err error) {
 	n, room := 0, h.to.room()
-	for events&unix.POLLIN != 0 {
+	for some {
 		n, err = unix.Read(h.fd, room)
 		if err != unix.EINTR {
 			break
@@ -131,13 +131,11 @@ func (h hereStream) read(events int16) (over bool, err error) {
 	if err != nil {
 		return true, &os.PathError{Op: "read", Path: "|0", Err: err}
 	}
-	// Nobody has the other end any more, and the pipe is empty.
-	over = n < len(room) && events&unix.POLLHUP != 0
 	err = h.to.extend(n)
 	if c, ok := h.to.(*Capture); ok && c.wantsLargePipe() {
 		enlargePipe(uintptr(h.fd))
 	}
-	return over || n == 0 || err != nil, err
+	return n == 0 || err != nil, err
 }
 
 // handOver leaves the streams to goroutines.

@@ -265,10 +265,11 @@ func (e readerEnd) Close() error {
 			return r.users == 0
 		})
 	}
-	if takeMayBlock && r.blocking && !r.given {
+	if r.blocking && !r.given {
+		// Who has taken the descriptor with Fd may read from it, and be quicker.
 		r.users++
 		r.mu.Unlock()
-		go r.leave()
+		forAMoment(func() { r.leave() })
 		return nil
 	}
 	r.unlockLast()

@@ -8,12 +8,15 @@ import (
 
 // A sink is memory that output is read into: nobody is waited for.
 type sink interface {
-	room() []byte       // memory for the next bytes, never none
+	room() []byte       // memory for the next bytes
 	extend(n int) error // keeps the first n bytes of what room has returned
 }
 
+// A read from a pipe of packets (O_DIRECT, pipe(2)) takes one, and loses of that what
+// it has no room for. So the room is never less than under os/exec.
 const (
-	minRead   = 512
+	minRead   = 512     // bytes.MinRead
+	packet    = 4 << 10 // PIPE_BUF: no packet is larger
 	largeRead = 32 << 10
 )
 
@@ -69,7 +72,7 @@ type scratch struct{ b []byte }
 
 func (s *scratch) room() []byte {
 	if s.b == nil {
-		s.b = make([]byte, minRead)
+		s.b = make([]byte, packet)
 	}
 	return s.b
 }

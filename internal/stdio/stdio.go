@@ -285,7 +285,11 @@ func (s *Streams) Copy(ended func(error)) {
 // runtime.Goexit.
 func (s *Streams) run(c *copier) {
 	var err error
-	defer func() { s.over(c.out != nil, err) }()
+	output := c.out != nil
+	defer func() {
+		c.in, c.out = nil, nil // another copier, which may stay for ever, holds s
+		s.over(output, err)
+	}()
 	err = c.run()
 }
 

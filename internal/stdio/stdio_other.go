@@ -30,6 +30,3 @@ func available(*os.File) []byte { return nil }
 
 // isEnd reports true: a read that returns no bytes is at the end.
 func isEnd(*os.File) bool { return true }
-
-// takeMayBlock says that available never waits for a user of the descriptor.
-const takeMayBlock = false

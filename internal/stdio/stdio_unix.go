@@ -29,19 +29,7 @@ func closeFile(f *os.File, unused func() bool) error { return f.Close() }
 
 // closeSoon closes f, and waits only as long as that takes where nobody is in
 // the descriptor. A read or write that waits ends with os.ErrClosed.
-func closeSoon(f *os.File) {
-	closed := make(chan struct{})
-	go func() {
-		f.Close()
-		close(closed)
-	}()
-	timer := time.NewTimer(10 * time.Millisecond)
-	defer timer.Stop()
-	select {
-	case <-closed:
-	case <-timer.C:
-	}
-}
+func closeSoon(f *os.File) { forAMoment(func() { f.Close() }) }
 
 // isHangup reports whether err says that nobody reads the command's Stdin.
 func isHangup(err error) bool {
@@ -84,6 +72,3 @@ func inPipe(fd int) int {
 
 // isEnd reports true: a read that returns no bytes is at the end.
 func isEnd(*os.File) bool { return true }
-
-// takeMayBlock says that available never waits for a user of the descriptor.
-const takeMayBlock = false

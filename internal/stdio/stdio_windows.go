@@ -151,10 +151,6 @@ func isEnd(f *os.File) (is bool) {
 	return is
 }
 
-// takeMayBlock says that available, and closing the file, may wait for a user who has
-// taken the handle with Fd and reads from it.
-const takeMayBlock = true
-
 // dup returns a handle of f for a child.
 func dup(f *os.File) (*os.File, error) {
 	h, err := dupHandle(f)

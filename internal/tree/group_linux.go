@@ -31,8 +31,8 @@ func signalGroup(p *os.Process, pid int, sig syscall.Signal) error {
 		return handleErr
 	case err == syscall.ESRCH:
 		return p.Signal(sig) // the leader has joined another group meanwhile
-	case err == nil && sig == syscall.SIGKILL:
-		p.Signal(sig) // as it may have, and have left others behind
+	case err == nil && (sig == syscall.SIGKILL || !inGroup(pid, pid)):
+		p.Signal(sig) // it may have, or has, and has left others behind
 	}
 	return err
 }

@@ -72,6 +72,9 @@ func (t *Tree) look() (pids []int, err error) {
 	if t.cgroup != nil {
 		return t.cgroup.Pids(), nil
 	}
+	if unreaped(t.leader, t.pid) == os.ErrProcessDone {
+		return nil, nil // the group may be another's
+	}
 	pids, err = processes()
 	return slices.DeleteFunc(pids, func(pid int) bool { return !inGroup(pid, t.pid) }), err
 }

@@ -43,6 +43,9 @@ func (t *Tree) Signal(sig os.Signal) error {
 	if err == syscall.ESRCH {
 		return t.leader.Signal(s) // the leader has joined another group meanwhile
 	}
+	if group, e := syscall.Getpgid(t.pid); e == nil && group != t.pid {
+		t.leader.Signal(s) // it has, and has left others behind
+	}
 	return err
 }
 

@@ -23,6 +23,8 @@ func LeadsGroup(attr *syscall.SysProcAttr) bool {
 // setGroup makes attr such that the process leads a process group.
 func setGroup(attr *syscall.SysProcAttr) error {
 	switch {
+	case attr.Ptrace:
+		return errors.New("xexec: SetTree contradicts SysProcAttr.Ptrace: a leader that stops for its tracer looks like one that has exited")
 	case LeadsGroup(attr):
 	case attr.Setpgid || attr.Foreground:
 		return errors.New("xexec: SetTree contradicts SysProcAttr.Pgid: the leader of a tree leads a process group of its own and cannot join another")
