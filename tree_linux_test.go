@@ -344,6 +344,16 @@ func TestStolenLeaderOfTree(t *testing.T) {
 			t.Errorf("Wait: %v", err)
 		}
 		t.Gone()
+
+		c = t.Sh("sleep 1000 & echo ready")
+		t.Start(c)
+		syscall.Wait4(c.Pid(), nil, 0, nil)
+		testkit.Eventually(t, "the rest is alive", func() bool { return len(testkit.Marked(t.Mark)) == 1 })
+		if err := c.Kill(); err != nil {
+			t.Errorf("Kill of the rest: %v", err)
+		}
+		t.Gone() // though nobody has waited
+		c.Wait()
 	})
 }
 

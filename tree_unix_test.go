@@ -275,6 +275,37 @@ func TestWaitDelayOfTheRestAfterTerminate(t *testing.T) {
 	})
 }
 
+// A leader that exits by itself while a Cancel runs was not ended by that, which kills
+// only what it has left.
+func TestLeaderLeavesDuringCancel(t *testing.T) {
+	xtest.EachTreeKind(t, func(t *xtest.Tree) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		c := t.ShContext(ctx, "sleep 1000 & echo ready; read line; exit 0")
+		stdin, err := c.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		called, kill := make(chan error, 1), c.Cancel
+		c.Cancel = func() error {
+			stdin.Close()
+			testkit.Eventually(t, "the leader has left", func() bool { return testkit.Zombie(c.Pid()) })
+			err := kill()
+			called <- err
+			return err
+		}
+		t.Start(c)
+		cancel()
+		if err := <-called; err != os.ErrProcessDone {
+			t.Errorf("Cancel: %v", err)
+		}
+		if err := c.Wait(); err != nil || c.Cause() != nil {
+			t.Errorf("Wait: %v; Cause: %v", err, c.Cause())
+		}
+		t.Gone()
+	})
+}
+
 // helperMoves leaves its process group, in which it leaves another process behind.
 func helperMoves([]string) int {
 	rest := exec.Command("sleep", "1000")

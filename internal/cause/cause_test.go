@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"testing"
+	"time"
 )
 
 type uncomparable []string
@@ -93,5 +94,26 @@ func TestFactsAreToldInOrder(t *testing.T) {
 		if got != test.want {
 			t.Errorf("%+v: %s, want %s", test.facts, got, test.want)
 		}
+	}
+}
+
+// registering is a context that tells of its end only those who ask before it. (One like
+// it is in the tests of package context.)
+type registering struct{ context.Context }
+
+func (registering) AfterFunc(func()) (stop func() bool) { return func() bool { return true } }
+
+func TestOnOfAnEndedContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	told := make(chan *Reason)
+	On(registering{ctx}, func(why *Reason) { told <- why })
+	select {
+	case why := <-told:
+		if why.Err != context.Canceled {
+			t.Error(why)
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("nobody is told")
 	}
 }

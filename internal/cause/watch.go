@@ -23,13 +23,20 @@ func On(ctx context.Context, f func(*Reason)) Watch {
 		f(Of(ctx))
 		runtime.KeepAlive(stop)
 	}
-	if own, ok := ctx.(interface{ AfterFunc(func()) func() bool }); ok {
-		*stop = own.AfterFunc(func() { go ended() }) // erring would hide this method
-	} else {
-		*stop = context.AfterFunc(erring{ctx}, ended)
+	var c context.Context = erring{ctx}
+	if own, ok := ctx.(afterFuncer); ok {
+		c = struct {
+			erring
+			afterFuncer
+		}{erring{ctx}, own} // erring would hide this method
 	}
+	*stop = context.AfterFunc(c, ended)
 	return Watch{weak.Make(stop)}
 }
+
+// An afterFuncer needs no goroutine to tell of its end. It may tell of none that was
+// before, for which context.AfterFunc looks first.
+type afterFuncer interface{ AfterFunc(func()) func() bool }
 
 // Stop ends the watching. It calls methods of the context, like On.
 func (w Watch) Stop() {

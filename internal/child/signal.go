@@ -78,11 +78,12 @@ func (c *Child) Ask(sig os.Signal) error {
 // tree whose rest has no time, has exited by itself.
 func (c *Child) End() error {
 	sealed := c.Sealed()
-	err := c.Send(os.Kill)
+	err := c.send(os.Kill)
 	if err == nil && sealed {
 		return os.ErrProcessDone
 	}
 	if err == nil {
+		c.delivered++
 		c.ended = true
 		c.restKilled = c.restKilled || c.exited
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -33,14 +34,17 @@ func (t *Tree) Member() (p *os.Process, left bool) {
 	if isScarcity(err) {
 		return nil, !t.killed // who has been killed is taken for dead
 	}
-	var held map[int]bool // before we hold one
-	if adoptsOrphans() {
-		held = heldByPidfd()
-	}
+	held := sync.OnceValue(func() map[int]bool { // before we hold one
+		if !adoptsOrphans() {
+			return nil
+		}
+		return heldByPidfd()
+	})
 	for _, pid := range pids {
 		if pid == t.pid {
 			continue
 		}
+		own := held()[pid]
 		p, err := os.FindProcess(pid)
 		if err != nil {
 			continue
@@ -52,7 +56,7 @@ func (t *Tree) Member() (p *os.Process, left bool) {
 				t.own = make(map[int]bool)
 			}
 			if _, again := t.own[pid]; !again {
-				t.own[pid] = held[pid]
+				t.own[pid] = own
 			}
 			return p, true
 		}
@@ -72,7 +76,7 @@ func (t *Tree) look() (pids []int, err error) {
 	if t.cgroup != nil {
 		return t.cgroup.Pids(), nil
 	}
-	if unreaped(t.leader, t.pid) == os.ErrProcessDone {
+	if signalGroup(t.leader, t.pid, 0) == os.ErrProcessDone {
 		return nil, nil // the group may be another's
 	}
 	pids, err = processes()

@@ -69,11 +69,14 @@ func (t *Tree) has(pid int) bool {
 // its id be another child's.
 func (t *Tree) reap(pid int) bool {
 	idType, id := unix.P_PID, pid
-	if fd, err := unix.PidfdOpen(pid, 0); err == nil {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err == nil {
 		defer unix.Close(fd)
-		if !t.has(pid) {
-			return false
-		}
+	}
+	if err == unix.ESRCH || !t.has(pid) {
+		return false
+	}
+	if err == nil {
 		if t.cgroup != nil { // it leaves that just before it can be reaped
 			const milliseconds = 200 // on a busy machine
 			unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, milliseconds)
@@ -81,7 +84,7 @@ func (t *Tree) reap(pid int) bool {
 		idType, id = unix.P_PIDFD, fd
 	}
 	var info unix.Siginfo
-	err := unix.Waitid(idType, id, &info, unix.WEXITED|unix.WNOHANG, nil)
+	err = unix.Waitid(idType, id, &info, unix.WEXITED|unix.WNOHANG, nil)
 	return err == nil && info.Signo != 0
 }
 

@@ -71,7 +71,7 @@ func (t *Tree) Signal(sig os.Signal) error {
 	if t.cgroup == nil {
 		return err
 	}
-	reached, others := t.cgroup.Signal(s, func(pid int) bool { return err == nil && inGroup(pid, t.pid) })
+	reached, others := t.cgroup.Signal(s, func(pid int) bool { return err == nil && (pid == t.pid || inGroup(pid, t.pid)) })
 	switch {
 	case err == nil || reached:
 		return nil
