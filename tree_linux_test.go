@@ -352,7 +352,7 @@ func TestStolenLeaderOfTree(t *testing.T) {
 		if err := c.Kill(); err != nil {
 			t.Errorf("Kill of the rest: %v", err)
 		}
-		t.Gone() // though nobody has waited
+		testkit.Eventually(t, "nobody is left, though nobody has waited", func() bool { return testkit.Marked(t.Mark) == nil })
 		c.Wait()
 	})
 }
