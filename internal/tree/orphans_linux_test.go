@@ -245,6 +245,9 @@ func TestOwnChildrenAreNotReaped(t *testing.T) {
 // there is no pidfd.
 func TestLeaderIsNoOrphan(t *testing.T) {
 	needProc(t)
+	if os.Getenv("TREE_TEST_ALONE") == "" {
+		needPidfds(t) // also for want of seccomp(2) in emulators
+	}
 	if !alone(t, nil, deny(unix.ENOSYS, unix.SYS_PIDFD_OPEN)) {
 		return
 	}
