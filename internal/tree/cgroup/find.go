@@ -74,12 +74,11 @@ func parseMountinfo(s string) mount {
 // pidfdsWork reports whether a process can be opened and signalled by a pidfd. If not
 // (an old kernel, a seccomp filter), who has left the process group could be killed
 // with the cgroup, and not be asked to stop.
-func pidfdsWork() (work bool) {
-	p, err := os.FindProcess(os.Getpid())
+func pidfdsWork() bool {
+	fd, err := unix.PidfdOpen(os.Getpid(), 0)
 	if err != nil {
 		return false
 	}
-	defer p.Release()
-	p.WithHandle(func(pidfd uintptr) { work = unix.PidfdSendSignal(int(pidfd), 0, nil, 0) == nil })
-	return work
+	defer unix.Close(fd)
+	return unix.PidfdSendSignal(fd, 0, nil, 0) == nil
 }
