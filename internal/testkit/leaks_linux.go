@@ -50,7 +50,7 @@ func TakeStock() Stock {
 		open, end := strings.IndexByte(line, '('), strings.LastIndexByte(line, ')')
 		fields := strings.Fields(line[end+1:])
 		if fields[1] == strconv.Itoa(os.Getpid()) {
-			s.Children[strings.TrimSpace(line[:open])] = fmt.Sprintf("%s, state %s, started at tick %s", line[open:end+1], fields[0], fields[19])
+			s.Children[strings.TrimSpace(line[:open])] = fmt.Sprintf("%s, started at tick %s, state %s", line[open:end+1], fields[19], fields[0])
 		}
 	}
 	if dir := CgroupDir(); dir != "" {
