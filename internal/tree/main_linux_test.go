@@ -49,22 +49,32 @@ func needThreads(t testing.TB) {
 
 func needCgroup(t testing.TB) {
 	t.Helper()
-	g := cgroup.New()
+	g, why := usableCgroup()
 	if g == nil {
-		t.Skip("no cgroup can be made here")
+		t.Skip(why)
 	}
-	defer g.Remove()
+	g.Remove()
+}
+
+// usableCgroup returns a cgroup in which processes can be started, or says why there is
+// none.
+func usableCgroup() (g *cgroup.Group, why string) {
+	if g = cgroup.New(); g == nil {
+		return nil, "no cgroup can be made here"
+	}
 	c := exec.Command("true")
 	c.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: g.FD()}
 	if err := c.Run(); err != nil {
-		t.Skip("no process can be started in a cgroup:", err)
+		g.Remove()
+		return nil, fmt.Sprint("no process can be started in a cgroup: ", err)
 	}
+	return g, ""
 }
 
-// plainGroup returns the attributes of a tree that is a process group: it is to be in
-// our own cgroup.
+// plainGroup returns the attributes of a tree that is a process group: where it could be
+// in a cgroup, it is to be in our own.
 func plainGroup(t testing.TB) *syscall.SysProcAttr {
-	g := cgroup.New()
+	g, _ := usableCgroup()
 	if g == nil {
 		return nil
 	}
