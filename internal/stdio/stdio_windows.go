@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"math"
 	"os"
+	"syscall"
 	"time"
 	"unsafe"
 
@@ -53,7 +54,7 @@ func closeSoon(f *os.File) {
 	if err != nil {
 		return
 	}
-	second, err := dupHandle(f)
+	second, err := dupHandle(conn)
 	if err != nil {
 		return // closed
 	}
@@ -153,18 +154,18 @@ func isEnd(f *os.File) (is bool) {
 
 // dup returns a handle of f for a child.
 func dup(f *os.File) (*os.File, error) {
-	h, err := dupHandle(f)
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	h, err := dupHandle(conn)
 	if err != nil {
 		return nil, err
 	}
 	return os.NewFile(uintptr(h), f.Name()), nil
 }
 
-func dupHandle(f *os.File) (h windows.Handle, err error) {
-	conn, err := f.SyscallConn()
-	if err != nil {
-		return 0, err
-	}
+func dupHandle(conn syscall.RawConn) (h windows.Handle, err error) {
 	e := conn.Control(func(old uintptr) {
 		self := windows.CurrentProcess()
 		err = windows.DuplicateHandle(self, windows.Handle(old), self, &h, 0, false, windows.DUPLICATE_SAME_ACCESS)

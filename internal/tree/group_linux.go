@@ -32,7 +32,7 @@ func signalGroup(p *os.Process, pid int, sig syscall.Signal) error {
 	case err == syscall.ESRCH:
 		return p.Signal(sig) // the leader has joined another group meanwhile
 	case err == nil && (sig == syscall.SIGKILL || !inGroup(pid, pid)):
-		p.Signal(sig) // it may have, or has, and has left others behind
+		p.Signal(sig) // the leader may have left the group, or has, and others are in it
 	}
 	return err
 }

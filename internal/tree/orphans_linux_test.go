@@ -165,7 +165,7 @@ func TestReapOrphansThatAreDying(t *testing.T) {
 // What is not the tree's stays: the program's own children, also in the tree's group
 // or cgroup; orphans of others.
 func TestOwnChildrenAreNotReaped(t *testing.T) {
-	needPidfd(t) // by which they are told
+	needPidfds(t) // by which they are told
 	asReaper(t, func(t *testing.T) {
 		eachKind(t, func(t *testing.T, kind Kind, attr *syscall.SysProcAttr) {
 			for _, named := range []bool{false, true} { // by Member, before it dies
@@ -316,7 +316,7 @@ func TestReapOrphansElsewhere(t *testing.T) {
 
 // What /proc/self/task says agrees with what each process says.
 func TestAdoptedChildren(t *testing.T) {
-	needPidfd(t)
+	needPidfds(t)
 	needProc(t)
 	if !alone(t, nil) {
 		return
@@ -356,10 +356,4 @@ func TestAdoptedChildren(t *testing.T) {
 	if held := heldByPidfd(); len(held) != 1 || !held[own.Process.Pid] {
 		t.Errorf("held by pidfds: %v, want %v", held, own.Process.Pid)
 	}
-}
-
-// needPidfd skips the test where pidfds are refused.
-func needPidfd(t *testing.T) {
-	t.Helper()
-	needPidfds(t)
 }

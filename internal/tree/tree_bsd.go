@@ -44,7 +44,7 @@ func (t *Tree) Signal(sig os.Signal) error {
 		return t.leader.Signal(s) // the leader has joined another group meanwhile
 	}
 	if group, e := syscall.Getpgid(t.pid); e == nil && group != t.pid {
-		t.leader.Signal(s) // it has, and has left others behind
+		t.leader.Signal(s) // the leader has left the group, and others are in it
 	}
 	return err
 }

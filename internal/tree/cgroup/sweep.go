@@ -75,9 +75,9 @@ func sweep(dir string) {
 	entries, _ := os.ReadDir(dir)
 	for _, e := range entries {
 		var pid int
-		var of, at uint64
-		n, _ := fmt.Sscanf(e.Name(), nameFormat, &pid, &of, &at)
-		if n == 3 && of == namespace() && syscall.Kill(pid, 0) == syscall.ESRCH && removeAll(dir+"/"+e.Name()) {
+		var ns, at uint64
+		n, _ := fmt.Sscanf(e.Name(), nameFormat, &pid, &ns, &at)
+		if n == 3 && ns == namespace() && syscall.Kill(pid, 0) == syscall.ESRCH && removeAll(dir+"/"+e.Name()) {
 			others--
 		}
 	}
