@@ -542,6 +542,7 @@ func TestKillThatCameTooLateIsNotToBlame(t *testing.T) {
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
 		}
+		t.Cleanup(func() { stdin.Close(); c.Wait() }) // also if it cannot be traced
 		exiting, detach := testkit.Trace(t, c.Pid(), true)
 		stdin.Close()
 		exiting()
