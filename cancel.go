@@ -60,7 +60,7 @@ func (r *run) contextEnded(why *cause.Reason, cancel oscmd.Cancel) {
 		return
 	case cancel.Kind == oscmd.NoCancel && !grace:
 		return
-	case cancel.Kind != oscmd.TerminateCancel && !grace, r.sealed():
+	case cancel.Kind != oscmd.TerminateCancel && !grace, r.child.Sealed():
 		err = r.end(why)
 	default:
 		if grace && arm(&r.ending.grace, r.settings.gracePeriod, r.graceExpired) {
@@ -97,7 +97,7 @@ func (r *run) cancel(call func() error, why *cause.Reason) {
 	if e.calling > 0 || e.cancelled {
 		return // it is, or was, called on account of the other context
 	}
-	alive := !r.sealed()
+	alive := !r.child.Sealed()
 	asked, signals := e.asking, r.child.Delivered()
 	e.calling++
 	if alive {

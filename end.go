@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"syscall"
 	"time"
 
 	"example.com/xexec/internal/cause"
@@ -37,16 +38,12 @@ func (r *run) setAsking(asking bool) {
 	r.child.GiveTime(asking && r.delay != 0)
 }
 
-// sealed reports whether the command has come to its end by itself: what kills others
-// of its tree from now on is not why it ended. The caller holds r.mu.
-func (r *run) sealed() bool { return r.child.Sealed() }
-
 // ask sends the stop signal, in the name of why, if that is not nil. The error is
 // errors.ErrUnsupported if this system can never send it. The caller holds r.mu.
 func (r *run) ask(why *cause.Reason) error {
 	sig := r.settings.stopSignal
 	if sig == nil {
-		sig = defaultStopSignal
+		sig = syscall.SIGTERM // which on Windows stands for CTRL_BREAK
 	}
 	if err := r.child.Ask(sig); err != nil {
 		return err
@@ -130,8 +127,8 @@ func (r *run) graceExpired() {
 	}
 }
 
-// abandon gives back what can be given back when the Cmd was collected and the
-// command is not over.
+// abandon gives back what can be given back of a command that is not over and that
+// nobody has any more.
 func (r *run) abandon() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

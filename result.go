@@ -1,7 +1,6 @@
 package xexec
 
 import (
-	"runtime"
 	"weak"
 
 	"example.com/xexec/internal/cause"
@@ -30,12 +29,16 @@ type outcome struct {
 	err, cause error // the result, once the run is complete
 }
 
-// Close is called by an os/exec's Wait beside ours. The struct then lets go of the
-// outcome, so the run has to hold it.
+// Close is called at the end of an os/exec's Wait beside ours. The struct then lets go
+// of the outcome, so the run has to hold it. As nobody may wait here any more, what is
+// left to do is done, save for a tree: the rest of that lives on.
 func (o *outcome) Close() error {
 	o.run.mu.Lock()
-	defer o.run.mu.Unlock()
 	o.run.kept = o
+	o.run.mu.Unlock()
+	if !o.run.settings.wholeTree {
+		o.run.await(complete, nil)
+	}
 	return nil
 }
 
@@ -59,9 +62,6 @@ func (r *run) outcome() *outcome {
 	if o == nil {
 		o = &outcome{run: r}
 		r.ref = weak.Make(o)
-		if s := r.settings; s.wholeTree || s.killOnParentExit {
-			runtime.AddCleanup(o, (*run).abandon, r)
-		}
 	}
 	return o
 }
@@ -85,7 +85,7 @@ func (r *run) conclude() {
 	}
 	if why != nil {
 		o.cause = why.Cause
-		if why != o.shutdownFor && why.Err != ErrOutputLimit {
+		if why != o.shutdownFor && why != cause.OutputLimit {
 			f.Context = why
 		}
 	}

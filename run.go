@@ -42,7 +42,6 @@ import (
 
 	"example.com/xexec/internal/cause"
 	"example.com/xexec/internal/child"
-	"example.com/xexec/internal/oscmd"
 	"example.com/xexec/internal/stdio"
 )
 
@@ -228,20 +227,19 @@ func (r *run) cut() {
 	r.pipes = nil
 }
 
-// waitStd is what takes the status of a command that os/exec has started: its Wait.
+// std returns the command whose Wait takes the status of one that os/exec has started.
 // The waiter keeps the Cmd alive.
-func (r *run) waitStd() (*os.ProcessState, error) {
-	std := &exec.Cmd{Process: r.child.OS()}
+func (r *run) std() *exec.Cmd {
 	if c := r.cmd.Value(); c != nil {
-		std = c.Std()
+		return c.Std()
 	}
-	err := std.Wait()
-	return std.ProcessState, err
+	return &exec.Cmd{Process: r.child.OS()}
 }
 
-func (r *run) waitMayBlock() bool {
-	c := r.cmd.Value()
-	return c == nil || oscmd.WaitMayBlock(c.Std())
+func (r *run) waitStd() (*os.ProcessState, error) {
+	std := r.std()
+	err := std.Wait()
+	return std.ProcessState, err
 }
 
 // stdReaped notes the result of os/exec's Wait, which has let go of the outcome.

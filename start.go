@@ -14,7 +14,7 @@ import (
 
 // start is Start, and StartContext if bound is not nil. If here is true, the caller
 // is to call streams.CopyHere.
-func (c *Cmd) start(bound context.Context, here bool) (*run, error) {
+func (c *Cmd) start(bound context.Context, here bool) (begun *run, err error) {
 	settings := settingsOf(c)
 	if !oscmd.Claim(c.Std()) {
 		return nil, errAlreadyStarted
@@ -27,14 +27,17 @@ func (c *Cmd) start(bound context.Context, here bool) (*run, error) {
 		for _, f := range ends {
 			f.Close()
 		}
-		if started == nil {
+		switch {
+		case started == nil:
 			for _, f := range parent {
 				stdio.AbortEnd(f)
 			}
 			stateOf(c).startFailed(c)
+		case here && begun == nil:
+			started.Streams.CopyHere(-1, false)
 		}
 	}()
-	started, err := startProcess(in, own, bound, settings, here)
+	started, err = startProcess(in, own, bound, settings, here)
 	if err != nil {
 		if c.Err == nil && in.Err != nil {
 			c.Err = in.Err // "exec: no command", which String shows
@@ -112,7 +115,8 @@ func startProcess(in *exec.Cmd, own, bound context.Context, s settings, here boo
 func adopt(c *Cmd, settings settings) *run {
 	r := newRun(c, settings)
 	r.delay = c.WaitDelay
-	r.child = child.Adopt(c.Process, c.SysProcAttr, settings.wholeTree, &r.mu, r.wake, r.waitStd, r.waitMayBlock, r.stdReaped)
+	mayBlock := func() bool { return oscmd.WaitMayBlock(r.std()) }
+	r.child = child.Adopt(c.Process, c.SysProcAttr, settings.wholeTree, &r.mu, r.wake, r.waitStd, mayBlock, r.stdReaped)
 	r.kept = r.outcome()
 	return r
 }

@@ -2,6 +2,7 @@ package xexec
 
 import (
 	"os"
+	"runtime"
 	"sync"
 	"time"
 
@@ -34,7 +35,7 @@ type settings struct {
 }
 
 // states is what the Cmds have. Only stateOf and settingsOf touch it.
-var states beside.Map[Cmd, state]
+var states = beside.Map[Cmd, state]{Dropped: (*state).dropRun}
 
 // stateOf returns c's state. Like a method of os/exec's, it panics for a nil c.
 func stateOf(c *Cmd) *state {
@@ -92,7 +93,19 @@ func (s *state) current(c *Cmd) *run {
 
 // forget forgets the command over whose struct another one was assigned.
 func (s *state) forget() {
+	s.dropRun()
 	s.settings, s.claimed, s.called, s.failed, s.done, s.run = settings{}, false, false, false, nil, nil
+}
+
+// dropRun lets go of the run of a struct that was collected, or assigned over. The run
+// is abandoned when nobody holds its outcome either: a copy of the struct, or a waiter.
+func (s *state) dropRun() {
+	if r := s.run; r != nil {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		runtime.AddCleanup(r.outcome(), (*run).abandon, r)
+		r.kept = nil
+	}
 }
 
 // heldRun returns the run that c's struct holds, if that is the run of its process.

@@ -143,6 +143,19 @@ func TestStateGoesWithTheCommand(t *testing.T) {
 			}
 			return c
 		}},
+		"adopted with a tree, and waited for by os/exec": {200, func() *xexec.Cmd {
+			c := xtest.Helper(t, "exit", "0")
+			testkit.SetSession(c.Std())
+			c.SetTree(true)
+			if err := c.Std().Start(); err != nil {
+				t.Fatal(err)
+			}
+			c.Pid()
+			if err := c.Std().Wait(); err != nil {
+				t.Fatal(err)
+			}
+			return c
+		}},
 		"cloned": {many, func() *xexec.Cmd {
 			c := xexec.CommandContext(ctx, "/no such file")
 			return c.Clone()

@@ -1,6 +1,7 @@
 package xexec_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -994,4 +996,48 @@ func TestStolenStatusAtEveryMoment(t *testing.T) {
 			})
 		}
 	}
+}
+
+// What os/exec's Wait leaves of a command that was started here is as if os/exec had
+// started it: its output is there, and nothing of it is left or called later.
+func TestNothingIsLeftByOsExecsWait(t *testing.T) {
+	type counted struct{ io.Writer } // no memory of ours, so a goroutine copies
+	xtest.Both(t, func(t *testing.T, p xtest.Package) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var called atomic.Int32
+		one := func() {
+			c := p.CommandContext(ctx, "sh", "-c", "(sleep 0.01; echo late >&2) & exit 0")
+			c.Std().Cancel = func() error { called.Add(1); return nil }
+			var late bytes.Buffer
+			c.Std().Stderr = counted{&late}
+			out, err := c.StdoutPipe()
+			if err == nil {
+				_, err = c.StdinPipe()
+			}
+			if err == nil {
+				err = c.Start()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			io.ReadAll(out)
+			if err := c.Std().Wait(); err != nil || late.String() != "late\n" {
+				t.Errorf("Wait: %v, output %q", err, late.String())
+			}
+		}
+		one()
+		before := testkit.Descriptors()
+		for range 10 {
+			one()
+		}
+		if n := testkit.Descriptors() - before; n > 5 {
+			t.Errorf("%d descriptors are left", n)
+		}
+		cancel()
+		time.Sleep(20 * time.Millisecond) // for a call that must not come
+		if n := called.Load(); n > 0 {
+			t.Errorf("Cancel was called %d times after Wait", n)
+		}
+	})
 }

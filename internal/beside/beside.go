@@ -16,6 +16,8 @@ import (
 // that of a later one at the same address.
 type Map[T, V any] struct {
 	values sync.Map // from weak.Pointer[T] to *V
+
+	Dropped func(*V) // is called, if it is set, when the T of a V was collected
 }
 
 // Of returns the V of p, a new one when it is first asked for. Any goroutine may
@@ -27,9 +29,15 @@ func (m *Map[T, V]) Of(p *T) *V {
 	key := weak.Make(p)
 	v, loaded := m.values.LoadOrStore(key, new(V))
 	if !loaded {
-		runtime.AddCleanup(p, func(key weak.Pointer[T]) { m.values.Delete(key) }, key)
+		runtime.AddCleanup(p, m.drop, key)
 	}
 	return v.(*V)
+}
+
+func (m *Map[T, V]) drop(key weak.Pointer[T]) {
+	if v, ok := m.values.LoadAndDelete(key); ok && m.Dropped != nil {
+		m.Dropped(v.(*V))
+	}
 }
 
 // Find returns the V of p, or nil if it was never asked for.
