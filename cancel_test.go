@@ -157,6 +157,29 @@ func TestCause(t *testing.T) {
 	}
 }
 
+// A context may have any error.
+func TestContextWhoseErrorIsTheOutputLimit(t *testing.T) {
+	testkit.Deadline(t, testkit.Stuck)
+	c := xtest.Helper(t, "serve", "0")
+	if _, err := c.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancelWhenStarted(t, c, func(error) { cancel() })
+	if err := c.RunContext(limited{ctx}); !errors.Is(err, xexec.ErrOutputLimit) {
+		t.Errorf("RunContext: %v", err)
+	}
+}
+
+type limited struct{ context.Context }
+
+func (c limited) Err() error {
+	if c.Context.Err() == nil {
+		return nil
+	}
+	return xexec.ErrOutputLimit
+}
+
 // The failure of a command that exited before its context ended is its own,
 // even if nobody had waited by then.
 func TestCoincidingFailureIsNotBlamedOnTheContext(t *testing.T) {

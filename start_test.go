@@ -1,6 +1,7 @@
 package xexec_test
 
 import (
+	"bytes"
 	"bufio"
 	"context"
 	"errors"
@@ -384,4 +385,52 @@ func TestContextThatGoesWildAfterTheStart(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Nor does one that goes wild when Run has started the command: what that writes is
+// copied, and Wait returns.
+func TestContextThatGoesWildInRun(t *testing.T) {
+	testkit.Deadline(t, testkit.Stuck)
+	started := 0
+	for n := 1; ; n++ {
+		c := xtest.Helper(t, "say", "o:something")
+		var out bytes.Buffer
+		c.Stdout = &out
+		over, left := make(chan bool), n
+		go func() {
+			wildly := true
+			defer func() { recover(); over <- wildly }()
+			c.RunContext(wild{context.Background(), &left, func() { panic("wild") }})
+			wildly = false
+		}()
+		if !<-over {
+			break
+		}
+		if c.Pid() != 0 {
+			started++
+			if err := c.Wait(); err != nil || out.String() != "something" {
+				t.Errorf("at %d: Wait: %v, output %q", n, err, out.String())
+			}
+		}
+	}
+	if started == 0 {
+		t.Error("it is never wild after the start")
+	}
+}
+
+// What Output has put into a command that could not be started is a Writer like any
+// other: as under os/exec, another command may have it.
+func TestOutputOfAFailedStartIsAWriter(t *testing.T) {
+	xtest.Both(t, func(t *testing.T, p xtest.Package) {
+		c := p.Command(noFile)
+		if p.Name == xtest.X.Name {
+			xexec.FromStd(c.Std()).SetOutputLimit(3)
+		}
+		c.Output()
+		d := p.Helper(t, "say", "o:something")
+		if d.Std().Stdout = c.Std().Stdout; d.Std().Stdout == nil {
+			t.Fatal("there is none")
+		}
+		d.Run() // the limit may be its error
+	})
 }

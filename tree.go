@@ -67,7 +67,7 @@ func (c *Cmd) SetOutputLimit(n int) {
 // is sent instead of SIGKILL. The system forgets it when the command executes a
 // set-user-ID program or, on Linux, changes its credentials. It reaches what the
 // command has started only if that is the first of a pid namespace (root on Linux,
-// CLONE_NEWPID). An execve(2) of this process kills nothing.
+// CLONE_NEWPID). On Linux an execve(2) of this process kills it, too.
 //
 // Linux sends the signal when the thread that has forked ends (golang/go#27505). So
 // such commands are forked on a few threads that are kept until the last of them is

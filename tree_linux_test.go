@@ -126,15 +126,54 @@ func TestCgroupsAreRemoved(t *testing.T) {
 	}
 }
 
+// What a tree and a death with the parent need goes with the Cmd at the latest, also
+// where os/exec's Wait has taken the status.
+func TestOsExecsWaitLeavesNothingOfATree(t *testing.T) {
+	for name, prepare := range map[string]func(*xexec.Cmd){
+		"tree":        func(c *xexec.Cmd) { c.SetTree(true) },
+		"parent":      func(c *xexec.Cmd) { c.SetKillOnParentExit(true) },
+		"both":        func(c *xexec.Cmd) { c.SetTree(true); c.SetKillOnParentExit(true) },
+		"both, asked": func(c *xexec.Cmd) { c.SetTree(true); c.SetKillOnParentExit(true); c.Done() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			xtest.ExpectClean(t)
+			runtime.LockOSThread() // else this may be the first thread, which a keeper cannot be then
+			defer runtime.UnlockOSThread()
+			var copied xexec.Cmd
+			for range 5 {
+				c := xexec.Command("true")
+				prepare(c)
+				if err := c.Start(); err != nil {
+					t.Fatal(err)
+				}
+				copied = *c
+				copied.Pid()
+				c.Std().Wait()
+			}
+			copied = xexec.Cmd{}
+			copied.Pid()
+			if !testkit.Collected(func() bool { return testkit.Goroutines("(*keeper)") == nil }) {
+				t.Error("a thread is kept")
+			}
+		})
+	}
+}
+
 // helperParent starts a command that is to die with it, says so, and waits to be
 // killed.
 func helperParent(args []string) int {
+	runtime.LockOSThread() // most likely the first one, so none that is kept
 	c := xexec.Command("sleep", "1000")
 	c.SetKillOnParentExit(true)
 	c.SetTree(args[0] == "tree")
 	if err := c.Start(); err != nil {
 		fmt.Println(err)
 		return 1
+	}
+	if args[0] == "released" {
+		c.Process.Release()
+		c.Wait()
+		time.Sleep(20 * time.Millisecond) // for a death that must not come
 	}
 	fmt.Println(c.Pid())
 	select {}
@@ -143,7 +182,7 @@ func helperParent(args []string) int {
 func TestKillOnParentExit(t *testing.T) {
 	testkit.NeedOwnProc(t)
 	t.Parallel()
-	for _, arg := range []string{"leader", "tree"} {
+	for _, arg := range []string{"leader", "tree", "released"} {
 		t.Run(arg, func(t *testing.T) {
 			testkit.Deadline(t, testkit.Stuck)
 			parent := testkit.Command(t, "parent", arg)

@@ -79,8 +79,14 @@ func (c *Child) Ask(sig os.Signal) error {
 func (c *Child) End() error {
 	sealed := c.Sealed()
 	err := c.send(os.Kill)
-	if err == nil && sealed {
+	switch {
+	case err == nil && sealed:
 		return os.ErrProcessDone
+	case err == nil && !c.exited && c.Kind() == tree.ProcessGroup:
+		// That has reached some of the group. The leader may be another user's.
+		if e := c.proc.OS.Signal(os.Kill); errors.Is(e, os.ErrPermission) && !c.Look() {
+			err = e
+		}
 	}
 	if err == nil {
 		c.delivered++

@@ -35,7 +35,7 @@ func (c *Child) Reap() bool {
 	if c.tree != nil {
 		c.tree.Close()
 	}
-	if c.launch != nil {
+	if c.launch != nil && !s.nobodys {
 		c.launch.Reaped()
 	}
 	return true

@@ -1,13 +1,16 @@
 package faults_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -26,6 +29,7 @@ import (
 func init() {
 	testkit.Register("fault", helperFault)
 	testkit.Register("orphan", helperOrphan)
+	testkit.Register("root", helperRoot)
 }
 
 // A process that is reaped has given back its id, and the next one gets it. In a
@@ -136,6 +140,7 @@ var processFaults = map[string]func(){
 	"reused pid":        faultReusedPid,
 	"GODEBUG":           faultGodebug,
 	"foreign proc":      faultForeignProc,
+	"root's leader":     faultRootsLeader,
 }
 
 func helperFault(args []string) int {
@@ -305,6 +310,82 @@ func faultNoMoreProcesses() {
 	}
 	if err := xexec.Command(exe, testkit.HelperArg, "exit", "0").Run(); err != nil {
 		fmt.Println("afterwards:", err)
+	}
+}
+
+// helperRoot is a set-user-ID program: it becomes root, and starts a process of the
+// user's in its group. It ends with its input.
+func helperRoot([]string) int {
+	uid := uint32(os.Getuid())
+	signal.Ignore(syscall.SIGTERM)
+	if err := syscall.Setuid(0); err != nil {
+		fmt.Println("skip:", err)
+		return 0
+	}
+	c := exec.Command("/proc/self/exe", testkit.HelperArg, "cat")
+	c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, NoSetGroups: true}}
+	in, err := c.StdinPipe()
+	if err == nil {
+		err = c.Start()
+	}
+	fmt.Println("ready", err)
+	io.Copy(io.Discard, os.Stdin)
+	in.Close()
+	c.Wait()
+	return 0
+}
+
+// The leader of a group cannot be killed, another of it can: whoever stops the group is
+// told, and does not wait for the leader.
+func TestLeaderThatCannotBeKilled(t *testing.T) {
+	testkit.NeedAdmin(t)
+	exe, _ := testkit.NeedHelper(t, "root")
+	program, err := os.ReadFile(exe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	os.Chmod(filepath.Dir(dir), 0o755) // for another user
+	path := filepath.Join(dir, "root")
+	os.WriteFile(path, program, 0o755)
+	if err := os.Chmod(path, 0o755|os.ModeSetuid); err != nil {
+		t.Fatal(err)
+	}
+	runFault(t, "root's leader", nil, "XEXEC_TEST_SETUID="+path)
+}
+
+func faultRootsLeader() {
+	if err := syscall.Setuid(54321); err != nil {
+		fmt.Println("skip:", err)
+		return
+	}
+	for _, shutdown := range []bool{true, false} {
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		c := xexec.CommandContext(ctx, os.Getenv("XEXEC_TEST_SETUID"), testkit.HelperArg, "root")
+		c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		c.SetTree(true)
+		in, err1 := c.StdinPipe()
+		out, err2 := c.StdoutPipe()
+		if err := errors.Join(err1, err2, c.Start()); err != nil {
+			fmt.Println("skip:", err)
+			return
+		}
+		line, err := bufio.NewReader(out).ReadString('\n')
+		if line != "ready <nil>\n" || c.TreeKind() != xexec.ProcessGroup {
+			in.Close()
+			c.Wait()
+			fmt.Printf("skip: no leader of root's: %q, %v, %v\n", line, err, c.TreeKind())
+			return
+		}
+		cancel()
+		if shutdown {
+			err := c.Shutdown(ctx)
+			sayIfNot(errors.Is(err, os.ErrPermission), "Shutdown: %v", err)
+		}
+		in.Close()
+		err = c.Wait()
+		sayIfNot(err != nil && strings.HasPrefix(err.Error(), "exec: canceling Cmd: "), "Wait: %v", err)
 	}
 }
 
