@@ -19,7 +19,6 @@ type Capture struct {
 	over   func()
 	pieces [][]byte // all but the last are full, but for less than a packet
 	size   int
-	large  bool // the pipe was enlarged
 }
 
 const (
@@ -28,8 +27,7 @@ const (
 	packet     = 4 << 10 // PIPE_BUF: no packet is larger
 	firstPiece = 32 << 10
 	nextPiece  = 256 << 10
-	hugePiece  = 4 << 20
-	hugeOutput = 4 << 20 // from here on, pieces are huge
+	hugePiece  = 4 << 20 // once there is as much
 )
 
 var firstPieces = sync.Pool{New: func() any { return new([firstPiece]byte) }}
@@ -55,12 +53,13 @@ func (c *Capture) Write(p []byte) (int, error) {
 // ReadFrom reads from the command's pipe.
 func (c *Capture) ReadFrom(r io.Reader) (read int64, err error) {
 	for err == nil {
-		if len(c.pieces) > 1 && !c.large {
-			c.large = true
-			enlargePipe(r)
+		had := len(c.pieces)
+		room := c.room()
+		if had == 1 && len(c.pieces) == 2 {
+			enlargePipe(r) // there is much to come
 		}
 		var n int
-		n, err = r.Read(c.room())
+		n, err = r.Read(room)
 		read += int64(n)
 		if full := c.extend(n); full != nil {
 			return read, full
@@ -83,7 +82,7 @@ func (c *Capture) room() []byte {
 	switch {
 	case c.size == 0:
 		p = firstPieces.Get().(*[firstPiece]byte)[:]
-	case c.size < hugeOutput:
+	case c.size < hugePiece:
 		p = nextPieces.Get().(*[nextPiece]byte)[:]
 	default:
 		p = newHuge()

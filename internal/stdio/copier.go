@@ -125,21 +125,17 @@ func smallInput(in io.Reader) []byte {
 	}
 	switch in := in.(type) {
 	case *bytes.Buffer:
-		if in != nil {
-			copied = bytes.NewBuffer(in.Bytes())
-		}
+		copied = bytes.NewBuffer(in.Bytes())
 	case *bytes.Reader:
-		if in != nil {
-			c := *in
-			copied = &c
-		}
+		c := *in
+		copied = &c
 	case *strings.Reader:
-		if in != nil {
-			c := *in
-			copied = &c
-		}
+		c := *in
+		copied = &c
+	default:
+		return nil
 	}
-	if copied == nil || copied.Len() > small {
+	if copied.Len() > small {
 		return nil
 	}
 	b := make([]byte, copied.Len())

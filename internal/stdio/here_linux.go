@@ -90,7 +90,8 @@ func (s *Streams) pollHere(left *[2]*copier, exitFD, wake int) (exited bool) {
 			if events == 0 {
 				continue
 			}
-			end = hereEnd{fd: c.fd, ready: events&unix.POLLIN != 0, over: events&unix.POLLIN == 0}
+			ready := events&unix.POLLIN != 0
+			end = hereEnd{c.fd, ready, !ready}
 			if err := copyOutput(c.out, &end); end.over || err != nil {
 				left[i] = nil
 				unix.Close(c.fd)

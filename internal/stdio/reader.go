@@ -11,9 +11,9 @@ import (
 
 type file = os.File
 
-// A Reader is the caller's end of a command's output, what StdoutPipe and
-// StderrPipe return: an os.File with nothing lost when the command is over. It
-// reads from the descriptor until End's Close, and from memory afterwards.
+// A Reader is our end of a command's output, what StdoutPipe and StderrPipe return and
+// copiers read: an os.File with nothing lost when the command is over. It reads from the
+// descriptor until End's Close, and from memory afterwards.
 //
 // Nobody closes the descriptor beneath a call that uses it. Whoever is last in it
 // when the command is over moves what is in the pipe to memory and closes it: End's
@@ -175,7 +175,7 @@ func (r *Reader) Close() error {
 func (r *Reader) Fd() uintptr {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.ended && !r.closed {
+	if r.ended {
 		return ^uintptr(0)
 	}
 	r.blocking = true
@@ -309,12 +309,11 @@ func AbortEnd(c io.Closer) {
 // does not wait for whoever uses the descriptor through SyscallConn, but leaves that
 // to a goroutine.
 func CloseEnd(c io.Closer) {
-	f, ok := c.(*os.File)
-	if !ok {
+	if f, ok := c.(*os.File); ok {
+		forAMoment(func() { closeFile(f) })
+	} else {
 		c.Close()
-		return
 	}
-	closeSoon(f)
 }
 
 // forAMoment waits for do no longer than it takes where nobody else uses the descriptor.

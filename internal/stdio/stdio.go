@@ -239,13 +239,10 @@ func (s *Streams) over(c *copier, err error) {
 // output's pipe is still copied, at most as much as a pipe holds. Stdin's Reader is
 // not called again, but a call that has begun is not ended.
 func (s *Streams) Cut() {
-	if s.cut.Swap(true) {
-		return
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ended == nil {
-		return // Copy sees to it, or all is over
+	if s.cut.Swap(true) || s.ended == nil {
+		return // it was cut, or Copy sees to it, or all is over
 	}
 	for i := range s.copiers {
 		if c := &s.copiers[i]; c.end != nil {

@@ -46,7 +46,7 @@ func freeHuge(b []byte) {
 // for huge pages, which spares one page fault for each 4 KiB.
 func newResult(size int) []byte {
 	out := make([]byte, 0, size)
-	if size >= 2*hugeOutput {
+	if size >= 2*hugePiece {
 		unix.Madvise(out[:size], unix.MADV_HUGEPAGE) // a wish
 	}
 	return out

@@ -14,8 +14,6 @@ func isInterrupted(error) bool { return false }
 
 func closeFile(f *os.File) error { return f.Close() }
 
-func closeSoon(f *os.File) { go f.Close() }
-
 func isHungUp(err error) bool { return err.Error() == "i/o on hungup channel" }
 
 // available has no means to tell how much can be read without blocking.

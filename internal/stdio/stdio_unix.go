@@ -24,12 +24,8 @@ func interrupt(f *os.File) { f.SetDeadline(longAgo) }
 // ended.
 func isInterrupted(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
 
-// closeFile closes f, which ends reads that wait.
+// closeFile closes f. A read or write that waits ends with os.ErrClosed.
 func closeFile(f *os.File) error { return f.Close() }
-
-// closeSoon closes f, and waits only as long as that takes where nobody is in
-// the descriptor. A read or write that waits ends with os.ErrClosed.
-func closeSoon(f *os.File) { forAMoment(func() { f.Close() }) }
 
 func isHungUp(err error) bool { return err == syscall.EPIPE }
 

@@ -3,7 +3,6 @@ package stdio
 import (
 	"cmp"
 	"errors"
-	"math"
 	"os"
 	"syscall"
 	"time"
@@ -36,49 +35,34 @@ func nextPause(pause time.Duration) time.Duration { return min(2*pause, 10*time.
 // ended.
 func isInterrupted(err error) bool { return errors.Is(err, windows.ERROR_OPERATION_ABORTED) }
 
-// closeFile closes f. File.Close cancels a read that waits, too, but only once, and
-// waits for ever for one that has not quite begun.
-func closeFile(f *os.File) error { return closeWithin(f, math.MaxInt64) }
-
-// closeSoon closes f, and waits only as long as that takes where nobody is in the
-// handle.
-func closeSoon(f *os.File) { closeWithin(f, 10*time.Millisecond) }
-
-// closeWithin closes f, and returns when that is done, or patience is over. Who is in the
-// handle is cancelled, by a second handle. That is no os.File: os.NewFile asks for the
-// mode of the handle, and so waits for a read or write that has begun.
-func closeWithin(f *os.File, patience time.Duration) error {
+// closeFile closes f. File.Close cancels a read or write, too, but only once, and waits
+// for ever for one that has not quite begun. So they are cancelled until it returns, by a
+// second handle. That is no os.File: os.NewFile asks for the mode of the handle, and so
+// waits for a read or write that has begun.
+func closeFile(f *os.File) error {
 	conn, err := f.SyscallConn()
 	if err != nil {
 		return err
 	}
 	second, err := dupHandle(conn)
 	if err != nil {
-		return f.Close() // has been called
+		return f.Close() // it is closed
 	}
-	closing, closed := make(chan error, 1), make(chan error, 1)
-	go func() { closing <- f.Close() }()
-	go func() {
-		defer windows.CloseHandle(second)
-		for pause := firstPause; ; pause = nextPause(pause) {
-			select {
-			case err := <-closing:
-				closed <- err
-				return
-			case <-time.After(pause):
-				// A read that is cancelled before its file counts as closed would
-				// tell its user of that, and not of the close.
-				if conn.Control(func(uintptr) {}) != nil {
-					windows.CancelIoEx(second, nil)
-				}
+	defer windows.CloseHandle(second)
+	closed := make(chan error, 1)
+	go func() { closed <- f.Close() }()
+	for pause := firstPause; ; pause = nextPause(pause) {
+		select {
+		case err := <-closed:
+			return err
+		case <-time.After(pause):
+			// A read that is cancelled before its file counts as closed would tell
+			// its user of that, and not of the close.
+			if conn.Control(func(uintptr) {}) != nil {
+				windows.CancelIoEx(second, nil)
 			}
 		}
-	}()
-	select {
-	case err = <-closed:
-	case <-time.After(patience):
 	}
-	return err
 }
 
 func isHungUp(err error) bool {
