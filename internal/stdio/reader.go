@@ -42,10 +42,9 @@ func NewReader(f *os.File) *Reader {
 	return r
 }
 
-// enter reports whether the descriptor can be used. If so, leave is to be called.
-func (r *Reader) enter() bool { return r.enterFor(0) }
-
-func (r *Reader) enterFor(loans int) bool {
+// enter reports whether the descriptor can be used, by a call or for a loan. If so, leave
+// or endLoan is to be called.
+func (r *Reader) enter(loans int) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.ended || r.closed {
@@ -87,15 +86,18 @@ func (r *Reader) unlock() {
 }
 
 // Read reads from the pipe.
-func (r *Reader) Read(b []byte) (int, error) {
-	if r.enter() {
-		n, err := r.readFile(b)
-		if ended, _ := r.state(); n > 0 || !ended || !isInterrupted(err) {
+func (r *Reader) Read(b []byte) (n int, err error) {
+	if r.enter(0) {
+		n, err = r.readFile(b)
+		if n > 0 || !isInterrupted(err) {
 			return n, err
 		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if err != nil && !r.ended {
+		return 0, err // at a deadline of the user's
+	}
 	for !r.taken && !r.closed {
 		r.changed.Wait()
 	}
@@ -108,7 +110,7 @@ func (r *Reader) Read(b []byte) (int, error) {
 		r.rest = nil
 		return 0, io.EOF
 	}
-	n := copy(b, r.rest)
+	n = copy(b, r.rest)
 	r.rest = r.rest[n:]
 	return n, nil
 }
@@ -120,12 +122,6 @@ func (r *Reader) readFile(b []byte) (int, error) {
 		n, err = r.file.Read(b)
 	}
 	return n, err
-}
-
-func (r *Reader) state() (ended, closed bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.ended, r.closed
 }
 
 func (r *Reader) errClosed(op string) error {
@@ -224,7 +220,7 @@ func (c rawConn) Write(f func(uintptr) bool) error {
 }
 
 func (c rawConn) use(do func() error) error {
-	if !c.r.enter() {
+	if !c.r.enter(0) {
 		return os.ErrClosed
 	}
 	defer c.r.leave()
@@ -266,14 +262,16 @@ var errEnded = errors.New("xexec: the command is over")
 // pipe is to be copied.
 func (r *Reader) lend() (*os.File, error) {
 	err := errEnded
-	if r.enterFor(1) {
+	if r.enter(1) {
 		var f *os.File
 		if f, err = dup(r.file); err == nil { // nobody but the user closes it now
 			return f, nil
 		}
 		r.endLoan(false)
 	}
-	if _, closed := r.state(); closed {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
 		err = os.ErrClosed
 	}
 	return nil, err
