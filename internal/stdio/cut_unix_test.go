@@ -229,6 +229,34 @@ func TestCutOfAStuckReader(t *testing.T) {
 	}
 }
 
+// A Stdin that writes by itself and does not return is waited for no longer when the cut
+// comes first.
+func TestCutBeforeAStuckWriterTo(t *testing.T) {
+	release := make(chan struct{})
+	s, err := stdio.Open(stuckWriterTo{zeros{}, release}, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Cut()
+	ended := make(chan error, 10)
+	ways[0].play(t, s, func(err error) { ended <- err })
+	over(t, s, ended)
+	close(release)
+	for !s.Copied() {
+		wait(t, "the copier", ended)
+	}
+}
+
+type stuckWriterTo struct {
+	zeros
+	release chan struct{}
+}
+
+func (s stuckWriterTo) WriteTo(io.Writer) (int64, error) {
+	<-s.release
+	return 0, nil
+}
+
 // A Reader that returns nothing, for ever, is left alone, however it is wrapped.
 func TestCutOfAnIdleReader(t *testing.T) {
 	idle := readerFunc(func([]byte) (int, error) { runtime.Gosched(); return 0, nil })

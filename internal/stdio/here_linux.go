@@ -90,9 +90,9 @@ func (s *Streams) pollHere(left *[2]*copier, exitFD, wake int) (exited bool) {
 			if events == 0 {
 				continue
 			}
-			ready := events&unix.POLLIN != 0
-			end = hereEnd{c.fd, ready, !ready}
-			if err := copyOutput(c.out, &end); end.over || err != nil {
+			some := events&unix.POLLIN != 0
+			end = hereEnd{c.fd, some}
+			if err := copyOutput(c.out, &end); err != nil || !some {
 				left[i] = nil
 				unix.Close(c.fd)
 				s.over(c, err)
@@ -106,16 +106,15 @@ func (s *Streams) pollHere(left *[2]*copier, exitFD, wake int) (exited bool) {
 // read from once, and is then at its end. Less than there is room for is not the end of
 // the output: of a pipe of packets (O_DIRECT) it is one packet.
 type hereEnd struct {
-	fd    int
-	ready bool // there is something to read
-	over  bool // that was the end of the output
+	fd   int
+	some bool // there is something to read
 }
 
 func (e *hereEnd) Read(b []byte) (n int, err error) {
-	if !e.ready {
+	if !e.some {
 		return 0, io.EOF
 	}
-	e.ready = false
+	e.some = false
 	for {
 		n, err = unix.Read(e.fd, b)
 		switch {
@@ -124,7 +123,6 @@ func (e *hereEnd) Read(b []byte) (n int, err error) {
 		case err != nil:
 			return 0, &os.PathError{Op: "read", Path: "|0", Err: err}
 		}
-		e.over = n == 0
 		return n, nil
 	}
 }
