@@ -142,7 +142,7 @@ var configuration = func() (fields []reflect.StructField) {
 // not been started. It reads no field that a start or a wait of cmd may be writing,
 // save Err.
 func Copy(cmd *exec.Cmd) *exec.Cmd {
-	d := new(exec.Cmd)
+	d := &exec.Cmd{Path: cmd.Path} // a nil cmd panics here
 	for _, f := range configuration {
 		to := reflect.NewAt(f.Type, unsafe.Add(unsafe.Pointer(d), f.Offset)).Elem()
 		to.Set(reflect.NewAt(f.Type, unsafe.Add(unsafe.Pointer(cmd), f.Offset)).Elem())
