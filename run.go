@@ -61,8 +61,8 @@ type run struct {
 	settings settings
 	delay    time.Duration // WaitDelay
 	ours     bool
-	bound    bool                // a context was given to the start: its error is the result's
-	streams  *stdio.Streams      // nil if nothing is copied
+	bound    bool // a context was given to the start: its error is the result's
+	streams  *stdio.Streams
 	stderr   *stdio.PrefixSuffix // Output's, for ExitError.Stderr
 
 	// watching is held by the goroutine that waits in the kernel on behalf of all

@@ -37,7 +37,7 @@ func (c *Cmd) start(bound context.Context, here bool) (begun *run, err error) {
 			started.Streams.CopyHere(-1, false)
 		}
 	}()
-	started, err = startProcess(in, own, bound, settings, here)
+	started, err = startProcess(in, own, bound, settings)
 	if err != nil {
 		if c.Err == nil && in.Err != nil {
 			c.Err = in.Err // "exec: no command", which String shows
@@ -51,7 +51,7 @@ func (c *Cmd) start(bound context.Context, here bool) (begun *run, err error) {
 	r.streams = started.Streams
 	r.child = child.New(started, c.SysProcAttr, &r.mu, r.wake)
 	stateOf(c).started(c, r)
-	r.streams.Copy(r.copyEnded)
+	r.streams.Copy(r.copyEnded, here)
 	if own != nil && (cancel.Kind != oscmd.NoCancel || r.delay != 0 || settings.gracePeriod > 0) {
 		r.watch(own, cancel)
 	}
@@ -76,7 +76,7 @@ func newRun(c *Cmd, settings settings) *run {
 // command and the fork are os/exec's: it gets a copy of the command, with a file for
 // each of Stdin, Stdout and Stderr and with neither Cancel nor WaitDelay, so that it
 // has nothing to start a goroutine for.
-func startProcess(in *exec.Cmd, own, bound context.Context, s settings, here bool) (*child.Started, error) {
+func startProcess(in *exec.Cmd, own, bound context.Context, s settings) (*child.Started, error) {
 	if in.Err != nil || in.Path == "" || in.Cancel != nil && own == nil && bound == nil {
 		return nil, in.Start() // says what is wrong
 	}
@@ -100,7 +100,6 @@ func startProcess(in *exec.Cmd, own, bound context.Context, s settings, here boo
 		Cmd:              in,
 		WholeTree:        s.wholeTree,
 		KillOnParentExit: s.killOnParentExit,
-		CopyHere:         here,
 		Ended:            [2]<-chan struct{}{cause.Done(own), cause.Done(bound)},
 	})
 	if err == child.ErrCanceled {
@@ -114,7 +113,7 @@ func startProcess(in *exec.Cmd, own, bound context.Context, s settings, here boo
 // os/exec's business. The caller holds the state's lock.
 func adopt(c *Cmd, settings settings) *run {
 	r := newRun(c, settings)
-	r.delay = c.WaitDelay
+	r.delay, r.streams = c.WaitDelay, new(stdio.Streams)
 	mayBlock := func() bool { return oscmd.WaitMayBlock(r.std()) }
 	r.child = child.Adopt(c.Process, c.SysProcAttr, settings.wholeTree, &r.mu, r.wake, r.waitStd, mayBlock, r.stdReaped)
 	r.kept = r.outcome()

@@ -1,8 +1,8 @@
 package xexec_test
 
 import (
-	"bytes"
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"

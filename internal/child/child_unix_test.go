@@ -48,7 +48,7 @@ func start(t *testing.T, wholeTree bool, script string) (l *locked, out io.Reade
 	if err != nil {
 		t.Fatal(err)
 	}
-	started.Streams.Copy(func(error) {})
+	started.Streams.Copy(func(error) {}, false)
 	l = &locked{changed: make(chan struct{})}
 	l.Child = child.New(started, cmd.SysProcAttr, l, l.wake)
 	t.Cleanup(func() {

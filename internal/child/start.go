@@ -23,7 +23,6 @@ type Spec struct {
 
 	WholeTree        bool
 	KillOnParentExit bool
-	CopyHere         bool               // the caller is going to call Streams.CopyHere
 	Ended            [2]<-chan struct{} // of two contexts, or nil; starting lasts no longer
 }
 
@@ -43,7 +42,9 @@ func Start(s Spec) (_ *Started, err error) {
 	started := new(Started)
 	defer func() {
 		if started.OS == nil {
-			started.Streams.Abort()
+			if started.Streams != nil {
+				started.Streams.Abort()
+			}
 			if started.launch != nil {
 				started.launch.Abort()
 			}
@@ -56,11 +57,7 @@ func Start(s Spec) (_ *Started, err error) {
 			return nil, err
 		}
 	}
-	open := stdio.Open
-	if s.CopyHere {
-		open = stdio.OpenHere
-	}
-	if started.Streams, err = open(cmd.Stdin, cmd.Stdout, cmd.Stderr); err != nil {
+	if started.Streams, err = stdio.Open(cmd.Stdin, cmd.Stdout, cmd.Stderr); err != nil {
 		return nil, err
 	}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = started.Streams.Stdin, started.Streams.Stdout, started.Streams.Stderr

@@ -48,19 +48,12 @@ func (f field[T]) get(cmd *exec.Cmd) (v T) {
 	return v
 }
 
-func copyField[T any](f field[T], to, from *exec.Cmd) {
-	if p := f.of(to); p != nil {
-		*p = f.get(from)
-	}
-}
-
 var (
 	ctx           = find[context.Context]("ctx")
 	startCalled   = find[int32]("startCalled")
 	childIOFiles  = find[[]io.Closer]("childIOFiles")
 	parentIOPipes = find[[]io.Closer]("parentIOPipes")
 	goroutineErr  = find[<-chan error]("goroutineErr")
-	lookPathErr   = find[error]("lookPathErr")
 )
 
 // Context returns the context that cmd was made with, or nil if there is none.
@@ -135,20 +128,10 @@ var ofARun = []string{
 	"childIOFiles", "parentIOPipes", "goroutine", "goroutineErr", "ctxResult",
 }
 
-// byReflection are the fields that are not of a run, and that Copy does not know.
-var byReflection = func() (fields []reflect.StructField) {
-	known := append([]string{
-		"Path", "Args", "Env", "Dir", "Stdin", "Stdout", "Stderr", "ExtraFiles",
-		"SysProcAttr", "Err", "Cancel", "WaitDelay",
-	}, ofARun...)
-	if ctx.known {
-		known = append(known, "ctx")
-	}
-	if lookPathErr.known {
-		known = append(known, "lookPathErr")
-	}
+// configuration are the others, also those of an os/exec that this package does not know.
+var configuration = func() (fields []reflect.StructField) {
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[exec.Cmd]()) {
-		if !slices.Contains(known, f.Name) {
+		if !slices.Contains(ofARun, f.Name) {
 			fields = append(fields, f)
 		}
 	}
@@ -159,14 +142,8 @@ var byReflection = func() (fields []reflect.StructField) {
 // not been started. It reads no field that a start or a wait of cmd may be writing,
 // save Err.
 func Copy(cmd *exec.Cmd) *exec.Cmd {
-	d := &exec.Cmd{
-		Path: cmd.Path, Args: cmd.Args, Env: cmd.Env, Dir: cmd.Dir,
-		Stdin: cmd.Stdin, Stdout: cmd.Stdout, Stderr: cmd.Stderr, ExtraFiles: cmd.ExtraFiles,
-		SysProcAttr: cmd.SysProcAttr, Err: cmd.Err, Cancel: cmd.Cancel, WaitDelay: cmd.WaitDelay,
-	}
-	copyField(ctx, d, cmd)
-	copyField(lookPathErr, d, cmd)
-	for _, f := range byReflection {
+	d := &exec.Cmd{Path: cmd.Path} // a nil cmd panics here
+	for _, f := range configuration {
 		to := reflect.NewAt(f.Type, unsafe.Add(unsafe.Pointer(d), f.Offset)).Elem()
 		to.Set(reflect.NewAt(f.Type, unsafe.Add(unsafe.Pointer(cmd), f.Offset)).Elem())
 	}

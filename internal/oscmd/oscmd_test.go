@@ -48,7 +48,7 @@ func TestEveryFieldIsKnown(t *testing.T) {
 	}
 	for name, known := range map[string]bool{
 		"ctx": ctx.known, "startCalled": startCalled.known, "childIOFiles": childIOFiles.known,
-		"parentIOPipes": parentIOPipes.known, "goroutineErr": goroutineErr.known, "lookPathErr": lookPathErr.known,
+		"parentIOPipes": parentIOPipes.known, "goroutineErr": goroutineErr.known,
 	} {
 		if !known {
 			t.Errorf("exec.Cmd has no field %s of the type that is expected", name)

@@ -67,7 +67,7 @@ func BenchmarkHandedOver(b *testing.B) {
 
 func benchOutput(b *testing.B, w way, c *exec.Cmd, in io.Reader) {
 	out, errs := stdio.NewCapture(0, nil), new(stdio.PrefixSuffix)
-	s, err := w.open(in, out, errs)
+	s, err := stdio.Open(in, out, errs)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func benchOutput(b *testing.B, w way, c *exec.Cmd, in io.Reader) {
 	}
 	s.Started()
 	ended := make(chan error, 3)
-	s.Copy(func(err error) { ended <- err })
+	s.Copy(func(err error) { ended <- err }, w.here)
 	if w.here {
 		c.Process.WithHandle(func(fd uintptr) { s.CopyHere(int(fd), false) })
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"sync"
-	"syscall"
 )
 
 // ErrLimit is what a Capture's Write and ReadFrom return when more came than it
@@ -20,14 +19,15 @@ type Capture struct {
 	over   func()
 	pieces [][]byte // all but the last are full, but for less than a packet
 	size   int
-	large  bool // the pipe was enlarged
 }
 
 const (
-	firstPiece = 16 << 10
+	// A read from a pipe of packets (O_DIRECT, pipe(2)) takes one, and loses of that
+	// what it has no room for.
+	packet     = 4 << 10 // PIPE_BUF: no packet is larger
+	firstPiece = 32 << 10
 	nextPiece  = 256 << 10
-	hugePiece  = 4 << 20
-	hugeOutput = 4 << 20 // from here on, pieces are huge
+	hugePiece  = 4 << 20 // once there is as much
 )
 
 var firstPieces = sync.Pool{New: func() any { return new([firstPiece]byte) }}
@@ -51,21 +51,24 @@ func (c *Capture) Write(p []byte) (int, error) {
 }
 
 // ReadFrom reads from the command's pipe.
-func (c *Capture) ReadFrom(r io.Reader) (int64, error) {
-	return fillSink(c, r, func() {
-		if pipe, ok := r.(syscall.Conn); ok && c.wantsLargePipe() {
-			if conn, err := pipe.SyscallConn(); err == nil {
-				conn.Control(enlargePipe)
-			}
+func (c *Capture) ReadFrom(r io.Reader) (read int64, err error) {
+	for err == nil {
+		had := len(c.pieces)
+		room := c.room()
+		if had == 1 && len(c.pieces) == 2 {
+			enlargePipe(r) // there is much to come
 		}
-	})
-}
-
-// wantsLargePipe reports, once, that the output is large.
-func (c *Capture) wantsLargePipe() bool {
-	was := c.large
-	c.large = len(c.pieces) > 1
-	return c.large && !was
+		var n int
+		n, err = r.Read(room)
+		read += int64(n)
+		if full := c.extend(n); full != nil {
+			return read, full
+		}
+	}
+	if err == io.EOF {
+		err = nil
+	}
+	return read, err
 }
 
 // room returns memory for the next bytes, for a packet at least.
@@ -79,7 +82,7 @@ func (c *Capture) room() []byte {
 	switch {
 	case c.size == 0:
 		p = firstPieces.Get().(*[firstPiece]byte)[:]
-	case c.size < hugeOutput:
+	case c.size < hugePiece:
 		p = nextPieces.Get().(*[nextPiece]byte)[:]
 	default:
 		p = newHuge()

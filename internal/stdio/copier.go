@@ -1,78 +1,86 @@
 package stdio
 
 import (
-	"errors"
+	"bytes"
+	"cmp"
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 	"sync/atomic"
 	"syscall"
-	"time"
 )
 
-// A copier copies one stream between a pipe and the caller's Reader or Writer, in a
-// goroutine of its own.
+// A copier copies one stream between a pipe and the caller's Reader or Writer. The zero
+// copier has nothing to copy, or is over.
 type copier struct {
-	end  *os.File  // ours, of the pipe
-	in   io.Reader // a Stdin, or
-	out  io.Writer // a Stdout or Stderr
-	cut  *atomic.Bool
-	over atomic.Bool
+	in  io.Reader // a Stdin, or
+	out io.Writer // a Stdout or Stderr
+
+	end    *os.File // ours, of the pipe
+	fd     int      // the same, if end is nil: nobody copies yet, or CopyHere does
+	reader *Reader  // of end, in the goroutine of an output
 }
 
-// run copies, and closes the pipe.
-func (c *copier) run() error {
-	defer c.over.Store(true)
-	defer c.end.Close() // if a Writer failed, or has called Goexit, let the command see it
-	if c.in != nil {
-		return c.runInput()
+func (c *copier) over() bool { return c.in == nil && c.out == nil }
+
+// file returns our end of the pipe as a file.
+func (c *copier) file() *os.File {
+	if c.end == nil {
+		c.end = newEnd(c.fd)
 	}
-	return c.runOutput()
+	return c.end
 }
 
-func (c *copier) runInput() error {
-	_, err := io.Copy(inputEnd{c.end, c.cut}, c.in)
-	switch {
-	case isHangup(err):
+// cut ends the use of the pipe. What is in that of an output is still read.
+func (c *copier) cut() {
+	if c.reader != nil {
+		c.reader.End().Close()
+	} else {
+		interrupt(c.end)
+	}
+}
+
+// isMemory reports whether out is memory of which nobody else hears of a Write: nobody
+// is waited for.
+func isMemory(out io.Writer) bool {
+	switch out := out.(type) {
+	case *Capture, *PrefixSuffix:
+		return true
+	case *bytes.Buffer:
+		return out != nil
+	case *strings.Builder:
+		return out != nil
+	}
+	return out == io.Discard
+}
+
+// copyOutput is io.Copy, with memory that is used again where only this package sees it.
+func copyOutput(out io.Writer, r io.Reader) error {
+	var b []byte
+	switch out.(type) {
+	case *PrefixSuffix, *strings.Builder:
+		piece := firstPieces.Get().(*[firstPiece]byte)
+		defer firstPieces.Put(piece)
+		b = piece[:]
+	}
+	_, err := io.CopyBuffer(out, r, b)
+	return err
+}
+
+// copyInput copies a Stdin, and closes the pipe.
+func copyInput(end *os.File, in io.Reader, cut *atomic.Bool) error {
+	_, err := io.Copy(inputEnd{end, cut}, in)
+	if isHangup(err) || cut.Load() && isInterrupted(err) {
 		err = nil // the command need not read it all (golang/go#9173)
-	case c.cut.Load() && (err == errCut || c.isCut(err)):
-		err = nil
 	}
-	if closeErr := c.end.Close(); err == nil {
-		err = closeErr
-	}
-	return err
+	return cmp.Or(err, end.Close())
 }
 
-func (c *copier) runOutput() error {
-	_, err := io.Copy(c.out, c.end)
-	for c.readsToEnd() && err == nil && !c.cut.Load() && !isEnd(c.end) {
-		_, err = io.Copy(c.out, c.end)
-	}
-	if c.cut.Load() && (err == nil || c.isCut(err)) {
-		err = nil
-		if rest := available(c.end); len(rest) > 0 {
-			var n int
-			if n, err = c.out.Write(rest); err == nil && n < len(rest) {
-				err = io.ErrShortWrite
-			}
-		}
-	}
-	return err
-}
-
-// isCut reports whether err is that of a read or write on the pipe which Cut has ended.
-// The caller's Reader or Writer may have a deadline of its own.
-func (c *copier) isCut(err error) bool {
-	var pe *fs.PathError
-	return isInterrupted(err) && errors.As(err, &pe) && pe.Path == c.end.Name()
-}
-
-// readsToEnd reports whether io.Copy stops only where a read says that it is at the end:
-// a Writer's ReadFrom may do so before.
-func (c *copier) readsToEnd() bool {
-	_, own := c.out.(io.ReaderFrom)
-	return !own || sinkOf(c.out) != nil
+// isHangup reports whether err says that nobody reads the command's Stdin.
+func isHangup(err error) bool {
+	pe, ok := err.(*fs.PathError)
+	return ok && pe.Op == "write" && pe.Path == "|1" && isHungUp(pe.Err)
 }
 
 // An inputEnd is the pipe that a Stdin is copied to. It reads from no Reader any
@@ -94,43 +102,43 @@ func (w inputEnd) ReadFrom(r io.Reader) (int64, error) {
 	return w.File.ReadFrom(r)
 }
 
-var errCut = errors.New("xexec: the copying was cut")
-
+// An uncutReader is at its end once the copying was cut.
 type uncutReader struct {
-	r   io.Reader
+	io.Reader
 	cut *atomic.Bool
 }
 
 func (r uncutReader) Read(b []byte) (int, error) {
 	if r.cut.Load() {
-		return 0, errCut
+		return 0, io.EOF
 	}
-	return r.r.Read(b)
+	return r.Reader.Read(b)
 }
 
-// forAMoment waits for do no longer than it takes where nobody else uses the descriptor.
-func forAMoment(do func()) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		do()
-	}()
-	timer := time.NewTimer(10 * time.Millisecond)
-	defer timer.Stop()
-	select {
-	case <-done:
-	case <-timer.C:
+// smallInput returns what in holds, if in is memory and so little that a pipe should
+// hold it, or nil. It reads from a copy of in.
+func smallInput(in io.Reader) []byte {
+	const small = 64 << 10
+	var copied interface {
+		io.Reader
+		Len() int
 	}
-}
-
-// CloseEnd closes c, one of the parent's ends, and ends a Write that waits. It
-// does not wait for whoever uses the descriptor through SyscallConn, but leaves that
-// to a goroutine.
-func CloseEnd(c io.Closer) {
-	f, ok := c.(*os.File)
-	if !ok {
-		c.Close()
-		return
+	switch in := in.(type) {
+	case *bytes.Buffer:
+		copied = bytes.NewBuffer(in.Bytes())
+	case *bytes.Reader:
+		c := *in
+		copied = &c
+	case *strings.Reader:
+		c := *in
+		copied = &c
+	default:
+		return nil
 	}
-	closeSoon(f)
+	if copied.Len() > small {
+		return nil
+	}
+	b := make([]byte, copied.Len())
+	copied.Read(b)
+	return b
 }

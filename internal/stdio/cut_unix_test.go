@@ -22,7 +22,7 @@ import (
 type child struct{ in, out, errs *os.File }
 
 // play gives the files to nobody but the test.
-func play(t *testing.T, s *stdio.Streams, ended func(error)) child {
+func (w way) play(t *testing.T, s *stdio.Streams, ended func(error)) child {
 	t.Helper()
 	var c child
 	for i, f := range []*os.File{s.Stdin, s.Stdout, s.Stderr} {
@@ -34,19 +34,19 @@ func play(t *testing.T, s *stdio.Streams, ended func(error)) child {
 		*[]**os.File{&c.in, &c.out, &c.errs}[i] = d
 	}
 	s.Started()
-	s.Copy(ended)
+	s.Copy(ended, w.here)
 	return c
 }
 
 // opened opens streams in a way and plays their child.
 func (w way) opened(t *testing.T, in io.Reader, out, errs io.Writer) (*stdio.Streams, child, chan error) {
 	t.Helper()
-	s, err := w.open(in, out, errs)
+	s, err := stdio.Open(in, out, errs)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ended := make(chan error, 10)
-	return s, play(t, s, func(err error) { ended <- err }), ended
+	return s, w.play(t, s, func(err error) { ended <- err }), ended
 }
 
 // over waits until s is over.
@@ -107,7 +107,7 @@ func TestCutComesFirst(t *testing.T) {
 	bothWays(t, func(t *testing.T, w way) {
 		for _, first := range []bool{true, false} {
 			var out bytes.Buffer
-			s, err := w.open(zeros{}, &out, nil)
+			s, err := stdio.Open(zeros{}, &out, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -115,10 +115,12 @@ func TestCutComesFirst(t *testing.T) {
 				s.Cut()
 			}
 			ended := make(chan error, 10)
-			c := play(t, s, func(err error) { ended <- err })
+			c := w.play(t, s, func(err error) { ended <- err })
 			if !first {
 				s.Cut()
-				s.CopyHere(never(t), true) // has nothing to do
+			}
+			if w.here {
+				s.CopyHere(never(t), true) // hands all over
 			}
 			over(t, s, ended)
 			if !s.Copied() {
@@ -148,7 +150,6 @@ func TestCutWhileAWriterWrites(t *testing.T) {
 		wait(t, "Write", writing)
 		c.out.WriteString("more")
 		within(t, "Cut", s.Cut)
-		wait(t, "the end of Stdin's time", ended)
 		if s.Over() || s.OutputsCopied() {
 			t.Error("over, while a Writer writes")
 		}
@@ -226,6 +227,34 @@ func TestCutOfAStuckReader(t *testing.T) {
 	if len(read) > 0 {
 		t.Error("read again")
 	}
+}
+
+// A Stdin that writes by itself and does not return is waited for no longer when the cut
+// comes first.
+func TestCutBeforeAStuckWriterTo(t *testing.T) {
+	release := make(chan struct{})
+	s, err := stdio.Open(stuckWriterTo{zeros{}, release}, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Cut()
+	ended := make(chan error, 10)
+	ways[0].play(t, s, func(err error) { ended <- err })
+	over(t, s, ended)
+	close(release)
+	for !s.Copied() {
+		wait(t, "the copier", ended)
+	}
+}
+
+type stuckWriterTo struct {
+	zeros
+	release chan struct{}
+}
+
+func (s stuckWriterTo) WriteTo(io.Writer) (int64, error) {
+	<-s.release
+	return 0, nil
 }
 
 // A Reader that returns nothing, for ever, is left alone, however it is wrapped.

@@ -33,7 +33,7 @@ func TestNoDescriptorStays(t *testing.T) {
 		failed := errors.New("failed")
 		ways := map[string]func(){
 			"abort": func() {
-				s, err := w.open(zeros{}, new(bytes.Buffer), struct{ io.Writer }{io.Discard})
+				s, err := stdio.Open(zeros{}, new(bytes.Buffer), struct{ io.Writer }{io.Discard})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -53,6 +53,9 @@ func TestNoDescriptorStays(t *testing.T) {
 			"cut": func() {
 				s, c, ended := w.opened(t, zeros{}, new(bytes.Buffer), io.Discard)
 				s.Cut()
+				if w.here {
+					s.CopyHere(-1, true)
+				}
 				over(t, s, ended)
 				for _, f := range []*os.File{c.in, c.out, c.errs} {
 					f.Close()

@@ -1,9 +1,6 @@
 package stdio
 
-import (
-	"io"
-	"strconv"
-)
+import "strconv"
 
 // A PrefixSuffix keeps the first and the last 32 KiB of what is written to it, for
 // ExitError.Stderr.
@@ -12,7 +9,6 @@ type PrefixSuffix struct {
 	suffix  []byte // a ring, once it is full
 	next    int    // where in the ring the oldest byte is
 	skipped int64
-	scratch
 }
 
 const keep = 32 << 10
@@ -33,16 +29,6 @@ func (s *PrefixSuffix) Write(p []byte) (int, error) {
 		p = p[m:]
 	}
 	return n, nil
-}
-
-// ReadFrom spares a command that writes no error output a large buffer.
-func (s *PrefixSuffix) ReadFrom(r io.Reader) (int64, error) {
-	return fillSink(s, r, func() {})
-}
-
-func (s *PrefixSuffix) extend(n int) error {
-	s.Write(s.filled(n))
-	return nil
 }
 
 // fill appends to dst what it still has room for, and returns the rest.

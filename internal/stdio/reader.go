@@ -11,9 +11,9 @@ import (
 
 type file = os.File
 
-// A Reader is the caller's end of a command's output, what StdoutPipe and
-// StderrPipe return: an os.File with nothing lost when the command is over. It
-// reads from the descriptor until End's Close, and from memory afterwards.
+// A Reader is our end of a command's output, what StdoutPipe and StderrPipe return and
+// copiers read: an os.File with nothing lost when the command is over. It reads from the
+// descriptor until End's Close, and from memory afterwards.
 //
 // Nobody closes the descriptor beneath a call that uses it. Whoever is last in it
 // when the command is over moves what is in the pipe to memory and closes it: End's
@@ -25,12 +25,11 @@ type Reader struct {
 	// mu guards what follows. Nothing that may block is called under it.
 	mu       sync.Mutex
 	changed  sync.Cond // for those who wait for taken or closed
-	users    int       // calls in the descriptor
+	users    int       // calls in the descriptor, and loans
 	loans    int       // starts that have the descriptor, and are not over
 	blocking bool      // the descriptor stays in blocking mode: the user, or a child, has it
 	given    bool      // a child has it: what is in the pipe is the child's to read
 	closed   bool      // by the user
-	closing  bool      // before the end: it is the user's Close that closes the descriptor
 	ended    bool      // by End's Close: nobody begins to use the descriptor
 	taken    bool      // nobody uses it any more; rest is valid
 	rest     []byte    // what was in the pipe
@@ -43,61 +42,62 @@ func NewReader(f *os.File) *Reader {
 	return r
 }
 
-// enter reports whether the descriptor can be used. If so, leave is to be called.
-func (r *Reader) enter() bool {
+// enter reports whether the descriptor can be used, by a call or for a loan. If so, leave
+// or endLoan is to be called.
+func (r *Reader) enter(loans int) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.ended || r.closed {
 		return false
 	}
 	r.users++
+	r.loans += loans
 	return true
 }
 
-// leave ends the use of the descriptor, and reports whether the command is over.
-func (r *Reader) leave() bool {
+// leave ends the use of the descriptor.
+func (r *Reader) leave() {
 	r.mu.Lock()
 	r.users--
-	return r.unlockLast()
+	r.unlock()
 }
 
-// unlockLast unlocks mu, takes what is in the pipe if the command is over and the
-// caller is the last who used the descriptor, and reports whether it is over.
-func (r *Reader) unlockLast() bool {
-	ended := r.ended
-	last := ended && r.users == 0 && r.loans == 0 // nobody comes after this
-	drain, closing := !r.closed && !r.given, r.closing
+// unlock unlocks mu. If the command is over and nobody uses the descriptor any more, it
+// takes what is in the pipe and closes it.
+func (r *Reader) unlock() {
+	last := r.ended && r.users == 0 // nobody comes after this
+	drain := !r.closed && !r.given
 	r.mu.Unlock()
 	if !last {
-		return ended
+		return
 	}
 	var rest []byte
 	if drain {
 		rest = available(r.file)
 	}
-	if !closing {
-		r.file.Close()
-	}
+	r.file.Close() // if the user's Close has not
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.taken = true
 	if !r.closed {
 		r.rest = rest
 	}
 	r.changed.Broadcast()
-	r.mu.Unlock()
-	return ended
 }
 
 // Read reads from the pipe.
-func (r *Reader) Read(b []byte) (int, error) {
-	if r.enter() {
-		n, err := r.readFile(b)
-		if n > 0 || !isInterrupted(err) || !r.isEnded() {
+func (r *Reader) Read(b []byte) (n int, err error) {
+	if r.enter(0) {
+		n, err = r.readFile(b)
+		if n > 0 || !isInterrupted(err) {
 			return n, err
 		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if err != nil && !r.ended {
+		return 0, err // at a deadline of the user's
+	}
 	for !r.taken && !r.closed {
 		r.changed.Wait()
 	}
@@ -110,7 +110,7 @@ func (r *Reader) Read(b []byte) (int, error) {
 		r.rest = nil
 		return 0, io.EOF
 	}
-	n := copy(b, r.rest)
+	n = copy(b, r.rest)
 	r.rest = r.rest[n:]
 	return n, nil
 }
@@ -121,22 +121,7 @@ func (r *Reader) readFile(b []byte) (int, error) {
 	for len(b) > 0 && err == io.EOF && !isEnd(r.file) {
 		n, err = r.file.Read(b)
 	}
-	if n == 0 && isInterrupted(err) && r.isClosed() {
-		err = r.errClosed("read") // Windows: Close has cancelled it
-	}
 	return n, err
-}
-
-func (r *Reader) isEnded() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.ended
-}
-
-func (r *Reader) isClosed() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.closed
 }
 
 func (r *Reader) errClosed(op string) error {
@@ -166,20 +151,19 @@ func (r *Reader) Close() error {
 	r.mu.Lock()
 	again, ended := r.closed, r.ended
 	r.closed, r.rest = true, nil
-	r.closing = r.closing || !ended
 	r.changed.Broadcast()
 	r.mu.Unlock()
-	switch {
-	case ended && !again:
-		return nil // the descriptor is closed by the last who uses it
-	case ended:
+	if again {
 		return r.errClosed("close")
 	}
-	return closeFile(r.file, func() bool {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		return r.users == 0
-	})
+	if ended {
+		return nil // the last who uses the descriptor closes it
+	}
+	err := closeFile(r.file)
+	if errors.Is(err, os.ErrClosed) {
+		return nil // the command is over meanwhile
+	}
+	return err
 }
 
 // Fd returns the descriptor. As with a file, that sets it to blocking mode: a Read
@@ -187,7 +171,7 @@ func (r *Reader) Close() error {
 func (r *Reader) Fd() uintptr {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.ended && !r.closed {
+	if r.ended {
 		return ^uintptr(0)
 	}
 	r.blocking = true
@@ -236,7 +220,7 @@ func (c rawConn) Write(f func(uintptr) bool) error {
 }
 
 func (c rawConn) use(do func() error) error {
-	if !c.r.enter() {
+	if !c.r.enter(0) {
 		return os.ErrClosed
 	}
 	defer c.r.leave()
@@ -257,51 +241,40 @@ func (e readerEnd) Close() error {
 		return nil
 	}
 	r.ended = true
-	busy := r.users > 0
-	if busy && !r.closing {
-		interrupt(r.file, func() bool {
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			return r.users == 0
-		})
+	if r.users > 0 {
+		interrupt(r.file)
 	}
 	if r.blocking && !r.given {
 		// Who has taken the descriptor with Fd may read from it, and be quicker.
 		r.users++
 		r.mu.Unlock()
-		forAMoment(func() { r.leave() })
+		forAMoment(r.leave)
 		return nil
 	}
-	r.unlockLast()
+	r.unlock()
 	return nil
 }
 
 // errEnded says that a Reader cannot be lent any more.
 var errEnded = errors.New("xexec: the command is over")
 
-// lend returns a descriptor of the pipe for a child's Stdin. If it returns none and
-// no error, the pipe is to be copied.
+// lend returns a descriptor of the pipe for a child's Stdin. If it returns errEnded, the
+// pipe is to be copied.
 func (r *Reader) lend() (*os.File, error) {
-	r.mu.Lock()
-	switch {
-	case r.closed:
-		r.mu.Unlock()
-		return nil, os.ErrClosed
-	case r.ended:
-		r.mu.Unlock()
-		return nil, errEnded
-	}
-	r.loans++
-	r.mu.Unlock()
-	f, err := dup(r.file) // nobody but the user closes it now
-	if err != nil {
-		r.endLoan(false)
-		if r.isClosed() {
-			err = os.ErrClosed
+	err := errEnded
+	if r.enter(1) {
+		var f *os.File
+		if f, err = dup(r.file); err == nil { // nobody but the user closes it now
+			return f, nil
 		}
-		return nil, err
+		r.endLoan(false)
 	}
-	return f, nil
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		err = os.ErrClosed
+	}
+	return nil, err
 }
 
 // endLoan tells that the start for which lend was called has come to a process, or
@@ -309,13 +282,14 @@ func (r *Reader) lend() (*os.File, error) {
 func (r *Reader) endLoan(started bool) {
 	r.mu.Lock()
 	r.loans--
+	r.users--
 	switch {
 	case started:
 		r.given, r.blocking = true, true
 	case r.loans == 0 && !r.blocking:
 		undoDup(r.file)
 	}
-	r.unlockLast()
+	r.unlock()
 }
 
 // AbortEnd closes one of the parent's ends of a command that could not be started:
@@ -323,8 +297,34 @@ func (r *Reader) endLoan(started bool) {
 func AbortEnd(c io.Closer) {
 	if end, ok := c.(readerEnd); ok {
 		end.r.mu.Lock()
-		end.r.closed = true // the last user closes the descriptor
+		end.r.closed = true
 		end.r.mu.Unlock()
 	}
 	CloseEnd(c)
+}
+
+// CloseEnd closes c, one of the parent's ends, and ends a Write that waits. It
+// does not wait for whoever uses the descriptor through SyscallConn, but leaves that
+// to a goroutine.
+func CloseEnd(c io.Closer) {
+	if f, ok := c.(*os.File); ok {
+		forAMoment(func() { closeFile(f) })
+	} else {
+		c.Close()
+	}
+}
+
+// forAMoment waits for do no longer than it takes where nobody else uses the descriptor.
+func forAMoment(do func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		do()
+	}()
+	timer := time.NewTimer(10 * time.Millisecond)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+	}
 }

@@ -372,7 +372,7 @@ func TestReaderAsStdinLater(t *testing.T) {
 	}
 	s.Started()
 	copied := make(chan error)
-	s.Copy(func(err error) { copied <- err })
+	s.Copy(func(err error) { copied <- err }, false)
 	if err := wait(t, "the copier", copied); err != nil {
 		t.Error(err)
 	}

@@ -1,9 +1,10 @@
 package stdio
 
 import (
+	"io"
 	"os"
+	"syscall"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -14,7 +15,17 @@ const fionread = unix.TIOCINQ
 // for each other less often. It does so only for streams that have proved to be large:
 // there is a limit to what the pipes of a user who is not root have in all (pipe(7)).
 // Beyond that the pipe stays as it is.
-func enlargePipe(fd uintptr) { unix.FcntlInt(fd, unix.F_SETPIPE_SZ, 256<<10) }
+func enlargePipe(r io.Reader) {
+	enlarge := func(fd uintptr) { unix.FcntlInt(fd, unix.F_SETPIPE_SZ, 256<<10) }
+	switch r := r.(type) {
+	case *hereEnd:
+		enlarge(uintptr(r.fd))
+	case syscall.Conn:
+		if conn, err := r.SyscallConn(); err == nil {
+			conn.Control(enlarge)
+		}
+	}
+}
 
 // newHuge returns memory that freeHuge gives back to the system at once, which the
 // garbage collector would do only some time later.
@@ -35,50 +46,30 @@ func freeHuge(b []byte) {
 // for huge pages, which spares one page fault for each 4 KiB.
 func newResult(size int) []byte {
 	out := make([]byte, 0, size)
-	const huge = 2 << 20
-	if size < 2*hugeOutput {
-		return out
+	if size >= 2*hugePiece {
+		unix.Madvise(out[:size], unix.MADV_HUGEPAGE) // a wish
 	}
-	start := uintptr(unsafe.Pointer(unsafe.SliceData(out)))
-	from := (start+huge-1)&^(huge-1) - start
-	to := (start+uintptr(size))&^(huge-1) - start
-	unix.Madvise(out[from:to], unix.MADV_HUGEPAGE) // a wish
 	return out
 }
 
-// newPipe returns our end and the child's of a new pipe. If nobody sees our end but
-// this package, it is made without os.Pipe, which puts both ends into the runtime's
-// poller and takes the child's out again.
-func newPipe(input, hidden bool) (ours, child *os.File, err error) {
-	if !hidden {
-		return osPipe(input)
-	}
-	fd, child, err := rawPipe(input)
-	if err != nil {
-		return nil, nil, err
-	}
-	name := "|0"
-	if input {
-		name = "|1"
-	}
-	return newEnd(fd, name), child, nil
-}
-
+// rawPipe returns a pipe, with our end as a descriptor in non-blocking mode. os.Pipe would
+// put both ends into the runtime's poller, and take the child's out again.
 func rawPipe(input bool) (ours int, child *os.File, err error) {
 	var p [2]int
 	if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
 		return 0, nil, os.NewSyscallError("pipe2", err)
 	}
+	ours, childs, name := p[0], p[1], "|1"
 	if input {
-		return p[1], os.NewFile(uintptr(p[0]), "|0"), nil
+		ours, childs, name = p[1], p[0], "|0"
 	}
-	return p[0], os.NewFile(uintptr(p[1]), "|1"), nil
+	unix.FcntlInt(uintptr(ours), unix.F_SETFL, unix.O_NONBLOCK)
+	return ours, os.NewFile(uintptr(childs), name), nil
 }
 
-// newEnd returns a file for our end of a pipe that rawPipe has made.
-func newEnd(fd int, name string) *os.File {
-	unix.FcntlInt(uintptr(fd), unix.F_SETFL, unix.O_NONBLOCK)
-	f := os.NewFile(uintptr(fd), name)
+// newEnd returns a file for our end of an output's pipe that rawPipe has made.
+func newEnd(fd int) *os.File {
+	f := os.NewFile(uintptr(fd), "|0")
 	if f.SetDeadline(time.Time{}) != nil { // the poller has not taken it
 		unix.FcntlInt(uintptr(fd), unix.F_SETFL, 0)
 	}
@@ -94,7 +85,6 @@ func prewritten(b []byte) *os.File {
 	}
 	defer unix.Close(fd)
 	if len(b) > 0 {
-		unix.FcntlInt(uintptr(fd), unix.F_SETFL, unix.O_NONBLOCK)
 		if n, _ := unix.Write(fd, b); n < len(b) {
 			child.Close()
 			return nil

@@ -18,11 +18,10 @@ import (
 // A way is how the streams are copied: by goroutines, or by the caller.
 type way struct {
 	name string
-	open func(io.Reader, io.Writer, io.Writer) (*stdio.Streams, error)
 	here bool
 }
 
-var ways = []way{{"goroutines", stdio.Open, false}, {"here", stdio.OpenHere, true}}
+var ways = []way{{"goroutines", false}, {"here", true}}
 
 func bothWays(t *testing.T, f func(t *testing.T, w way)) {
 	for _, w := range ways {
@@ -40,7 +39,7 @@ type running struct {
 // start starts c with the files, as the package's caller does.
 func (w way) start(t testing.TB, c *exec.Cmd, in io.Reader, out, errs io.Writer) *running {
 	t.Helper()
-	s, err := w.open(in, out, errs)
+	s, err := stdio.Open(in, out, errs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +50,7 @@ func (w way) start(t testing.TB, c *exec.Cmd, in io.Reader, out, errs io.Writer)
 	}
 	s.Started()
 	r := &running{Streams: s, c: c, ended: make(chan error, 10)}
-	s.Copy(func(err error) { r.ended <- err })
+	s.Copy(func(err error) { r.ended <- err }, w.here)
 	return r
 }
 
@@ -176,7 +175,7 @@ func TestSmallInputIsRead(t *testing.T) {
 			io.Reader
 			Len() int
 		}{bytes.NewReader(make([]byte, 10)), strings.NewReader("0123456789"), bytes.NewBufferString("0123456789")} {
-			s, err := w.open(in, nil, nil)
+			s, err := stdio.Open(in, nil, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -249,7 +248,7 @@ func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
 func TestAbort(t *testing.T) {
 	bothWays(t, func(t *testing.T, w way) {
 		in := readerFunc(func([]byte) (int, error) { t.Error("read"); return 0, io.EOF })
-		s, err := w.open(in, new(bytes.Buffer), struct{ io.Writer }{io.Discard})
+		s, err := stdio.Open(in, new(bytes.Buffer), struct{ io.Writer }{io.Discard})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -267,14 +266,14 @@ func TestAbort(t *testing.T) {
 
 // Nothing to copy, or no Streams at all.
 func TestNothingToCopy(t *testing.T) {
-	var none *stdio.Streams
-	some, err := stdio.OpenHere(nil, nil, nil)
+	none := new(stdio.Streams)
+	some, err := stdio.Open(nil, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range []*stdio.Streams{none, some} {
 		s.Started()
-		s.Copy(func(error) { t.Error("ended") })
+		s.Copy(func(error) { t.Error("ended") }, true)
 		s.CopyHere(-1, true)
 		s.Cut()
 		if !s.Over() || !s.Copied() || !s.OutputsCopied() {

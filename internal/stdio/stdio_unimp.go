@@ -10,7 +10,7 @@ import (
 const fionread = 0x4004667f // _IOR('f', 127, int), <sys/filio.h>
 
 // enlargePipe has no means to do so.
-func enlargePipe(uintptr) {}
+func enlargePipe(io.Reader) {}
 
 func newHuge() []byte { return make([]byte, hugePiece) }
 
@@ -18,23 +18,16 @@ func freeHuge([]byte) {}
 
 func newResult(size int) []byte { return make([]byte, 0, size) }
 
-func newPipe(input, hidden bool) (ours, child *os.File, err error) { return osPipe(input) }
-
 func prewritten([]byte) *os.File { return nil }
 
 // There is no pidfd to poll: all is copied by goroutines.
 
-type here struct{}
+func (c *copier) openHere() (child *os.File, err error) {
+	c.end, child, err = os.Pipe()
+	return child, err
+}
 
-type hereStream struct{}
+func newEnd(int) *os.File { return nil }
 
-func (s *Streams) openHere(io.Writer) (*os.File, bool, error) { return nil, false, nil }
-
-// CopyHere has nothing to copy here.
+// CopyHere has nothing to copy: Copy has left nothing.
 func (s *Streams) CopyHere(exitFD int, mayCut bool) (exited bool) { return false }
-
-func (s *Streams) cutHere() []hereStream { return nil }
-
-func (s *Streams) handOver([]hereStream) {}
-
-func (s *Streams) abortHere() {}

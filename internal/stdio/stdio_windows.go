@@ -3,8 +3,6 @@ package stdio
 import (
 	"cmp"
 	"errors"
-	"io/fs"
-	"math"
 	"os"
 	"syscall"
 	"time"
@@ -14,20 +12,18 @@ import (
 )
 
 // interrupt makes a read or write on f return. It can be cancelled only once it has
-// begun, so a goroutine tries until over reports that nobody is left.
-func interrupt(f *os.File, over func() bool) { go cancelUntil(f, over) }
-
-func cancelUntil(f *os.File, over func() bool) {
+// begun, so a goroutine tries until f is closed.
+func interrupt(f *os.File) {
 	conn, err := f.SyscallConn()
 	if err != nil {
 		return
 	}
-	for pause := firstPause; !over(); pause = nextPause(pause) {
-		if conn.Control(func(h uintptr) { windows.CancelIoEx(windows.Handle(h), nil) }) != nil {
-			return // closed
+	cancel := func(h uintptr) { windows.CancelIoEx(windows.Handle(h), nil) }
+	go func() {
+		for pause := firstPause; conn.Control(cancel) == nil; pause = nextPause(pause) {
+			time.Sleep(pause)
 		}
-		time.Sleep(pause)
-	}
+	}()
 }
 
 const firstPause = 50 * time.Microsecond
@@ -39,57 +35,38 @@ func nextPause(pause time.Duration) time.Duration { return min(2*pause, 10*time.
 // ended.
 func isInterrupted(err error) bool { return errors.Is(err, windows.ERROR_OPERATION_ABORTED) }
 
-// closeFile closes f. File.Close cancels a read that waits, too, but only once, and
-// waits for ever for one that has not quite begun.
-func closeFile(f *os.File, unused func() bool) error {
-	cancelUntil(f, unused)
-	return f.Close()
-}
-
-// closeSoon closes f, and waits only as long as that takes where nobody is in the
-// handle. Who is in it is cancelled, by a second handle. That is no os.File: os.NewFile
-// asks for the mode of the handle, and so waits for a read or write that has begun.
-func closeSoon(f *os.File) {
+// closeFile closes f. File.Close cancels a read or write, too, but only once, and waits
+// for ever for one that has not quite begun. So they are cancelled until it returns, by a
+// second handle. That is no os.File: os.NewFile asks for the mode of the handle, and so
+// waits for a read or write that has begun.
+func closeFile(f *os.File) error {
 	conn, err := f.SyscallConn()
 	if err != nil {
-		return
+		return err
 	}
 	second, err := dupHandle(conn)
 	if err != nil {
-		return // closed
+		return f.Close() // it is closed
 	}
-	closed := make(chan struct{})
-	go func() {
-		f.Close()
-		close(closed)
-	}()
-	cancel := func(patience time.Duration) (is bool) {
-		for pause := firstPause; patience > 0; pause = nextPause(pause) {
-			select {
-			case <-closed:
-				windows.CloseHandle(second)
-				return true
-			case <-time.After(pause):
-				// A read that is cancelled before its file counts as closed would
-				// tell its user of that, and not of the close.
-				if conn.Control(func(uintptr) {}) != nil {
-					windows.CancelIoEx(second, nil)
-				}
-				patience -= pause
+	defer windows.CloseHandle(second)
+	closed := make(chan error, 1)
+	go func() { closed <- f.Close() }()
+	for pause := firstPause; ; pause = nextPause(pause) {
+		select {
+		case err := <-closed:
+			return err
+		case <-time.After(pause):
+			// A read that is cancelled before its file counts as closed would tell
+			// its user of that, and not of the close.
+			if conn.Control(func(uintptr) {}) != nil {
+				windows.CancelIoEx(second, nil)
 			}
 		}
-		return false
-	}
-	if !cancel(10 * time.Millisecond) {
-		go cancel(math.MaxInt64)
 	}
 }
 
-// isHangup reports whether err says that nobody reads the command's Stdin.
-func isHangup(err error) bool {
-	pe, ok := err.(*fs.PathError)
-	return ok && pe.Op == "write" && pe.Path == "|1" &&
-		(pe.Err == windows.ERROR_BROKEN_PIPE || pe.Err == windows.ERROR_NO_DATA)
+func isHungUp(err error) bool {
+	return err == windows.ERROR_BROKEN_PIPE || err == windows.ERROR_NO_DATA
 }
 
 var procPeekNamedPipe = windows.NewLazySystemDLL("kernel32.dll").NewProc("PeekNamedPipe")

@@ -99,7 +99,7 @@ func TestEndsAreClosedBesideTheirUsers(t *testing.T) {
 				t.Fatal(err)
 			}
 			over := make(chan error, 4)
-			s.Copy(func(err error) { over <- err })
+			s.Copy(func(err error) { over <- err }, false)
 			spin(rand.IntN(50))
 			s.Cut()
 			for range 3 {
@@ -189,7 +189,7 @@ func TestNoBytesAreNoEnd(t *testing.T) {
 				t.Fatal(err)
 			}
 			over := make(chan error, 1)
-			s.Copy(func(err error) { over <- err })
+			s.Copy(func(err error) { over <- err }, false)
 			say(s.Stdout)
 			s.Started()
 			if err := <-over; err != nil || out.String() != "ab" {
@@ -229,7 +229,7 @@ func TestReadFromThatStops(t *testing.T) {
 		t.Fatal(err)
 	}
 	over := make(chan error, 1)
-	s.Copy(func(err error) { over <- err })
+	s.Copy(func(err error) { over <- err }, false)
 	s.Stdout.WriteString("more than it reads")
 	if err := <-over; err != nil || out.calls != 1 {
 		t.Errorf("%d calls, %v", out.calls, err)
