@@ -42,8 +42,8 @@ func (r *run) watch(ctx context.Context, cancel oscmd.Cancel) {
 	r.ending.watches = append(r.ending.watches, w)
 }
 
-// contextEnded ends the command because a context has ended. Each of its two
-// contexts does so, whatever the other did before. The time that is then left is
+// contextEnded ends the command because a context has ended. Each of its two contexts
+// does so, but a Cancel that runs, or has succeeded, is not called again. The time that is then left is
 // set before a Cancel of the caller's is called, which may fail or not return.
 func (r *run) contextEnded(why *cause.Reason, cancel oscmd.Cancel) {
 	r.mu.Lock()
@@ -63,7 +63,7 @@ func (r *run) contextEnded(why *cause.Reason, cancel oscmd.Cancel) {
 	case cancel.Kind != oscmd.TerminateCancel && !grace, r.child.Sealed():
 		err = r.end(why)
 	default:
-		if grace && arm(&r.ending.grace, r.settings.gracePeriod, r.graceExpired) {
+		if grace && arm(&r.ending.graceTimer, r.settings.gracePeriod, r.graceExpired) {
 			r.outcome().graceFor = why
 		}
 		if err = r.ask(why); errors.Is(err, errors.ErrUnsupported) {
@@ -94,24 +94,20 @@ func (r *run) noteCancel(failed error) {
 // The caller holds r.mu.
 func (r *run) cancel(call func() error, why *cause.Reason) {
 	e := &r.ending
-	if e.calling > 0 || e.cancelled {
+	if e.calling || e.cancelled {
 		return // it is, or was, called on account of the other context
 	}
 	alive := !r.child.Sealed()
 	asked, signals := e.asking, r.child.Delivered()
-	e.calling++
+	e.calling, e.holding = true, alive
 	if alive {
-		e.holding++
 		r.setAsking(true)
 	}
 	var err, failed error
 	returned := false
 	defer func() { // also if it panics or calls Goexit
 		r.mu.Lock()
-		e.calling--
-		if alive {
-			e.holding--
-		}
+		e.calling, e.holding = false, false
 		e.cancelled = returned && err == nil
 		if e.cancelled {
 			r.outcome().cancelErr = why.Err
@@ -132,7 +128,7 @@ func (r *run) cancel(call func() error, why *cause.Reason) {
 
 // Cause returns why the command was ended: [context.Cause] of the context that ended it
 // (given to CommandContext, StartContext and so on, or to a Shutdown that had to kill
-// it), or [ErrOutputLimit]. It is nil if the command was not started, is not complete,
+// it), [ErrOutputLimit], or [errors.ErrUnsupported] of a Shutdown that could not ask. It is nil if the command was not started, is not complete,
 // ended by itself, or was signalled by somebody else. It never blocks.
 //
 // It is for code that keeps os/exec's Run and Wait, whose error for a command that its

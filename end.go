@@ -11,28 +11,29 @@ import (
 	"example.com/xexec/internal/tree"
 )
 
-// Whoever wants to end a command comes here: to ask or to end.
+// Contexts, timers and Shutdown ask and end a command here. Kill and Signal only send.
 
 // An ending is what was done to end a run. It is guarded by run.mu.
 type ending struct {
 	watches []cause.Watch // of contexts
 
-	calling   int  // Cancels of the caller's that run
-	holding   int  // those of them that were called while the process was alive: it stays unreaped
+	calling   bool // a Cancel of the caller's runs
+	holding   bool // and was called while the process was alive, which stays unreaped
 	cancelled bool // one has returned nil
-	asking    bool // one that was called then runs, has succeeded, or has sent a signal
+	asking    bool // one, called while the process was alive, runs, has succeeded or has signalled
 
-	terminated bool  // Shutdown has asked, or cannot
-	cannotAsk  error // the stop signal can never be sent
+	shutdownAsked bool  // Shutdown has asked, or cannot
+	unaskable     error // why the stop signal can never be sent
 
-	delay, grace *time.Timer
-	delayKilled  bool // WaitDelay has killed the process
-	cut          bool // the copying was cut
-	cutShort     bool // by WaitDelay, when something was still copied
+	delayTimer, graceTimer *time.Timer
+
+	delayKilled bool // WaitDelay has killed the process
+	cut         bool // the copying was cut
+	cutShort    bool // by WaitDelay, when something was still copied
 }
 
-// setAsking notes whether a Cancel asks, or has asked, the command to stop: those who
-// outlive the leader then have WaitDelay. The caller holds r.mu.
+// setAsking notes whether a Cancel asks, or has asked: if so, the rest of the tree has
+// WaitDelay. The caller holds r.mu.
 func (r *run) setAsking(asking bool) {
 	r.ending.asking = asking
 	r.child.GiveTime(asking && r.delay != 0)
@@ -58,8 +59,8 @@ func (r *run) ask(why *cause.Reason) error {
 }
 
 // end kills the command in the name of why, which may be nil. It returns
-// os.ErrProcessDone if that is not what ends it: it has come to its end by itself.
-// The caller holds r.mu.
+// os.ErrProcessDone if that is not what ends it: it had already ended. The caller holds
+// r.mu.
 func (r *run) end(why *cause.Reason) error {
 	err := r.child.End()
 	if o := r.outcome(); err == nil && o.endedFor == nil {
@@ -85,7 +86,7 @@ func (r *run) limitExceeded() {
 
 // armDelay lets WaitDelay run, in the name of why, once. The caller holds r.mu.
 func (r *run) armDelay(why *cause.Reason) {
-	if r.delay != 0 && arm(&r.ending.delay, r.delay, r.delayExpired) {
+	if r.delay != 0 && arm(&r.ending.delayTimer, r.delay, r.delayExpired) {
 		r.outcome().delayFor = why
 	}
 }
@@ -99,8 +100,7 @@ func arm(t **time.Timer, d time.Duration, expired func()) bool {
 	return true
 }
 
-// delayExpired ends the waiting for a process that does not exit, and with pipes
-// that stay open.
+// delayExpired kills what still runs, and cuts the copying.
 func (r *run) delayExpired() {
 	r.mu.Lock()
 	defer r.unlock()

@@ -17,7 +17,7 @@ type outcome struct {
 	askedFor    *cause.Reason // why the command was asked to stop, and was alive
 	endedFor    *cause.Reason // why it was killed, and was alive
 	shutdownFor *cause.Reason // the same, of a Shutdown
-	shutdownErr error         // what all of them return, once one has
+	shutdownErr error         // what every Shutdown returns, once one has
 	delayFor    *cause.Reason // why WaitDelay runs
 	graceFor    *cause.Reason // why the grace period runs
 	cancelErr   error         // what Wait reports of an attempt to end it
@@ -30,8 +30,8 @@ type outcome struct {
 }
 
 // Close is called at the end of an os/exec's Wait beside ours. The struct then lets go
-// of the outcome, so the run has to hold it. As nobody may wait here any more, what is
-// left to do is done, save for a tree: the rest of that lives on.
+// of the outcome, so the run has to hold it. Perhaps nobody will wait here, so what is
+// left to do is done now, save for a tree: the rest of that lives on.
 func (o *outcome) Close() error {
 	o.run.mu.Lock()
 	o.run.kept = o
@@ -51,9 +51,8 @@ func (r *run) hold(c *Cmd) {
 	}
 }
 
-// outcome returns r's outcome. Where there is none any more, because the struct is
-// gone, it makes a new one, which is lost again. The caller holds r.mu, or nobody else
-// has r yet.
+// outcome returns r's outcome. It makes one at the start, and again when the struct that
+// held it is gone; that one is soon lost. The caller holds r.mu, or nobody else has r yet.
 func (r *run) outcome() *outcome {
 	if r.kept != nil {
 		return r.kept
@@ -95,8 +94,8 @@ func (r *run) conclude() {
 	o.err, r.stderr = f.Error(), nil
 }
 
-// exitError returns what the exit alone makes of the result. The caller holds
-// r.mu.
+// exitError returns what the exit alone makes of the result, of an adopted run what
+// os/exec's Wait has. The caller holds r.mu.
 func (r *run) exitError(o *outcome) error {
 	state, err, known := r.child.Status()
 	switch {

@@ -9,8 +9,9 @@ package xexec
 //	reaped     the status was taken; output is still copied, or a Cancel runs
 //	complete   the result stands
 //
-// Every waiter calls advance, which takes the steps that are due and never blocks,
-// and then waits for what is missing (await). While nobody waits, nothing moves.
+// Every waiter calls advance, which takes the steps that are due and does not wait for
+// the command, and then waits for what is missing (await). While nobody waits, the phase
+// stays; only timers, contexts and copying go on.
 //
 //	lock         guards                                  is taken while holding
 //	state.mu     the settings, Cmd.Process               nothing
@@ -24,10 +25,11 @@ package xexec
 // Exited is "seen to have exited", reaped is "its status was taken", gone is "nobody
 // of it is left". Own is CommandContext's context, bound is StartContext's. To ask is
 // to send the stop signal, to end is to kill on somebody's behalf, to cut is to end
-// the copying while a pipe is still open. A child is sealed when it has come to its
-// end by itself: nothing that happens later is why it ended. A run is ours if our
-// Start has started it, and adopted if somebody else has. Its outcome is held by the
-// struct, and kept by the run where that cannot hold it.
+// the copying while a pipe is still open. A child is sealed when its leader has exited
+// and the rest has no time: nothing that happens later is why it ended. Here means on
+// the thread of who has called Run. A run is ours if our Start has started it, and
+// adopted if somebody else has. Its outcome is held by the struct, and kept by the run
+// where that cannot hold it.
 //
 // Read on in start.go (how it begins), end.go (who ends it), cancel.go (contexts),
 // result.go (what Wait returns) and state.go (how a Cmd finds its run).
@@ -72,7 +74,7 @@ type run struct {
 	mu      sync.Mutex
 	child   *child.Child
 	phase   phase
-	changed chan struct{} // closed when there may be a step to take; nil if nobody waits
+	changed chan struct{} // closed when there may be a step to take, by wake; made by step
 	done    chan struct{} // what Done has returned, if anything
 	pipes   []io.Closer   // the parent's ends that methods have made, until they are closed
 	ending  ending
@@ -136,10 +138,10 @@ func (r *run) step() (phase, <-chan struct{}) {
 		if r.child.Empty() {
 			r.cut() // nobody is left to write, whoever holds the pipes
 		}
-	case r.child.Exited() && !r.ending.terminated:
+	case r.child.Exited() && !r.ending.shutdownAsked:
 		r.armDelay(nil) // the rest has no longer, unless a Shutdown's context says so
 	}
-	if r.phase == gone && r.ending.holding == 0 && r.child.Reap() {
+	if r.phase == gone && !r.ending.holding && r.child.Reap() {
 		r.phase = reaped
 		r.wake()
 		// The struct may have been moved, and its place be another command's.
@@ -147,9 +149,9 @@ func (r *run) step() (phase, <-chan struct{}) {
 			c.ProcessState, _, _ = r.child.Status()
 		}
 	}
-	if r.phase == reaped && r.ending.calling == 0 && r.copyingOver() {
+	if r.phase == reaped && !r.ending.calling && r.copyingOver() {
 		r.cut()
-		for _, t := range []*time.Timer{r.ending.delay, r.ending.grace} {
+		for _, t := range []*time.Timer{r.ending.delayTimer, r.ending.graceTimer} {
 			if t != nil {
 				t.Stop()
 			}
@@ -194,9 +196,8 @@ func (r *run) look(mayBlock bool) phase {
 	return at
 }
 
-// copyingOver reports whether nothing is to be waited for on account of the
-// standard streams. From the exit on, that takes WaitDelay at most. The caller
-// holds r.mu.
+// copyingOver reports whether nothing is to be waited for on account of the standard
+// streams. If something is, it lets WaitDelay run. The caller holds r.mu.
 func (r *run) copyingOver() bool {
 	if r.streams.Over() {
 		return true
@@ -227,8 +228,8 @@ func (r *run) cut() {
 	r.pipes = nil
 }
 
-// std returns the command whose Wait takes the status of one that os/exec has started.
-// The waiter keeps the Cmd alive.
+// std returns the command whose os/exec's Wait is to be called, of an adopted run. The
+// waiter keeps the Cmd alive.
 func (r *run) std() *exec.Cmd {
 	if c := r.cmd.Value(); c != nil {
 		return c.Std()

@@ -67,8 +67,8 @@ func (c *Cmd) Terminate() error {
 // uninterruptible system call, is waited for without a bound.
 //
 // It returns when the command is gone, and waits 0.1 s at most for its output to be
-// copied. Neither it nor a later Wait waits for a Stdin reader, or for a descendant that
-// holds the output open.
+// copied. Neither it nor a later Wait waits longer for a Stdin reader, or for a
+// descendant that holds the output open.
 //
 // Any number of goroutines may call it, also after the command has exited. The stop
 // signal is sent once, the first ctx that ends decides, and all get the same answer. It
@@ -99,14 +99,14 @@ func (r *run) askOnce() bool {
 	r.mu.Lock()
 	defer r.unlock()
 	e := &r.ending
-	if !e.terminated && r.phase < gone {
+	if !e.shutdownAsked && r.phase < gone {
 		err := r.ask(nil)
 		if errors.Is(err, errors.ErrUnsupported) {
-			e.cannotAsk = err
+			e.unaskable = err
 		}
-		e.terminated = err == nil || e.cannotAsk != nil
+		e.shutdownAsked = err == nil || e.unaskable != nil
 	}
-	return e.cannotAsk == nil
+	return e.unaskable == nil
 }
 
 // shutdownEnd kills the command in the name of a Shutdown.
@@ -114,7 +114,7 @@ func (r *run) shutdownEnd(ctx context.Context) error {
 	why := cause.Of(ctx)
 	r.mu.Lock()
 	defer r.unlock()
-	if err := r.ending.cannotAsk; err != nil {
+	if err := r.ending.unaskable; err != nil {
 		why = &cause.Reason{Err: err, Cause: err}
 	}
 	err := r.end(why)

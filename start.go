@@ -44,7 +44,7 @@ func (c *Cmd) start(bound context.Context, here bool) (begun *run, err error) {
 		}
 		return nil, err
 	}
-	// From here on the child runs, and what is done is done beside it.
+	// From here on the child runs.
 	r := newRun(c, settings)
 	r.ours, r.bound, r.delay, r.pipes = true, bound != nil, c.WaitDelay, parent
 	r.stderr, _ = c.Stderr.(*stdio.PrefixSuffix) // Output has set it

@@ -11,10 +11,10 @@ import (
 )
 
 // A state is what a Cmd has no room for. It must not lead to the Cmd, which would
-// then stay for ever, so it leads to no context, error or writer of the caller's:
-// what a run knows of those is in its outcome, which the Cmd itself holds.
+// then stay for ever, so it leads to no context or error of the caller's, and to a
+// Writer only while it is copied to: the rest is in the outcome, which the Cmd holds.
 type state struct {
-	// mu guards what follows, and what Start writes in the struct. It comes before run.mu.
+	// mu guards what follows, and Cmd.Process. It comes before run.mu.
 	mu sync.Mutex
 
 	settings
@@ -43,8 +43,8 @@ func stateOf(c *Cmd) *state {
 	return states.Of(c)
 }
 
-// settingsOf returns what was set for c. A command of which nobody has asked for
-// anything gets its state when it has been started: the child runs meanwhile.
+// settingsOf returns what was set for c. A command that nothing was set for gets its
+// state after the fork, while the child already runs.
 func settingsOf(c *Cmd) (of settings) {
 	_ = &c.Path // panics for a nil c
 	if s := states.Find(c); s != nil {

@@ -8,8 +8,8 @@ import (
 	"example.com/xexec/internal/cause"
 )
 
-// waited returns the run of c's process and its outcome, which the caller keeps
-// until it has the result: nobody else may hold it any more.
+// waited returns the run of c's process and its outcome, which the caller keeps until it
+// has the result: perhaps nobody else holds it.
 func (c *Cmd) waited() (*run, *outcome) {
 	r := current(c)
 	if r == nil {

@@ -148,8 +148,8 @@ func notNil(ctx context.Context) context.Context {
 	return ctx
 }
 
-// run starts the command and waits for it. As it does both, output that goes to
-// memory is copied here, without a goroutine.
+// run starts the command and waits for it. As it does both, output that goes to memory is
+// copied here where the system allows (Linux), without a goroutine.
 func (c *Cmd) run(ctx context.Context) error {
 	r, err := c.start(ctx, true)
 	if err != nil {

@@ -13,8 +13,8 @@ type Facts struct {
 	Bound       bool    // it was started with a context: the error names it
 }
 
-// Error returns the error, in os/exec's order: the exit, then the context, then the
-// copying. An error of the copying is not told of a process that was killed, which
+// Error returns the error, in os/exec's order: the exit, the Cancel, the context, the
+// copying. With Limited or Bound it wraps that. An error of the copying is not told of a process that was killed, which
 // may be why.
 func (f Facts) Error() error {
 	err := f.Exit

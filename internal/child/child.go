@@ -4,13 +4,14 @@
 //
 // It promises that a signal reaches this process or its tree and nobody else: it is
 // sent only while the exit has not been seen (of a tree: while its end has not), and
-// the process is reaped only after that. So the id that is signalled is our child's.
+// the process is reaped only after that. So the id that is signalled is our child's. One
+// that was released, or is no child of ours, is left to the handle of os.Process.
 //
 // The caller has one lock for each Child and holds it in every method but Watch and
 // Here, which block, and OS, Pid and Kind, which need none. Between two calls it may
 // let others have the lock. The other methods do not wait for the child; Finish and
-// Reap, which take the steps from the exit to the status, may take some milliseconds
-// while the system tidies up.
+// Reap, which take the steps from the exit to the status, may take up to 0.2 s for an
+// orphan while the system tidies up.
 //
 // What differs by system lies below, in the packages exits and tree.
 package child
@@ -36,16 +37,16 @@ type Child struct {
 	leads   bool       // it leads a group of its own (on Windows, a console group)
 	status  status
 
-	exited       bool // the leader's exit was seen
+	exited       bool // the leader's exit was seen, or nobody can see it any more
 	unobservable bool // it cannot be seen before the leader is reaped
 
 	// Of a tree:
 	asked      bool        // the stop signal has reached it: the rest has time
-	given      bool        // so it has by GiveTime
+	given      bool        // GiveTime has given the rest time
 	killed     bool        // it was killed as a whole
 	restKilled bool        // on somebody's behalf, when the leader had left
 	over       bool        // nobody is left, or forsaken; no signal is sent any more
-	forsaken   bool        // the leader was released: the tree is let go of
+	forsaken   bool        // the tree was let go of before it was over
 	member     *os.Process // one of the rest, if it can be named
 
 	delivered int  // how many signals have reached a live process
@@ -64,8 +65,8 @@ func New(s *Started, attr *syscall.SysProcAttr, lock sync.Locker, changed func()
 }
 
 // Adopt returns the Child for a process that os/exec has started with attr, with
-// the tree that it leads if it is to have one. Wait is os/exec's, which mayBlock
-// says is not to be waited for; reaped is called with what it returns.
+// the tree that it leads if it is to have one. Wait is os/exec's, which a goroutine calls
+// if mayBlock returns true; reaped is called with what it returns.
 func Adopt(p *os.Process, attr *syscall.SysProcAttr, wholeTree bool, lock sync.Locker, changed func(),
 	wait func() (*os.ProcessState, error), mayBlock func() bool, reaped func(*os.ProcessState, error)) *Child {
 	c := New(&Started{OS: p}, attr, lock, changed)
@@ -91,9 +92,9 @@ func (c *Child) Kind() tree.Kind {
 }
 
 // Watch waits for the leader's exit or, after that, for a change in the rest of
-// its tree, and notes what it has seen. It returns false if cancel was closed
-// first, and true, too, when changed is closed. One goroutine at a time may be in
-// it, and it does not hold the lock.
+// its tree, and notes what it has seen. It returns false if cancel was closed first. After
+// the exit, or while a goroutine reaps, it also returns true when changed is closed. One
+// goroutine at a time may be in it, and it does not hold the lock.
 func (c *Child) Watch(changed, cancel <-chan struct{}) bool {
 	c.lock.Lock()
 	exited, reaping := c.exited, c.status.reaping
@@ -189,8 +190,8 @@ func (c *Child) Finish() bool {
 	case c.restHasTime() && c.restLeft():
 		return false
 	default:
-		// Also where nobody was seen: looking is no proof while they fork. Those
-		// whom we may not kill are not waited for.
+		// Also where nobody was seen: members that fork can hide. Those whom we may
+		// not kill are not waited for.
 		err := c.tree.Kill()
 		c.killed = true
 		if c.restLeft() && err == nil {
@@ -214,8 +215,8 @@ func (c *Child) restLeft() (left bool) {
 	return left
 }
 
-// Sealed reports whether the command has come to its end by itself, save for what
-// is killed without being asked.
+// Sealed looks, and reports whether the leader has exited and the rest has no time: what
+// happens later is not why the command ended.
 func (c *Child) Sealed() bool { return c.Look() && !c.restHasTime() }
 
 // Abandon gives back what can be given back of a process that nobody will wait for

@@ -13,7 +13,7 @@ import (
 // os.ErrProcessDone if nobody is.
 func (c *Child) Send(sig os.Signal) error {
 	err := c.send(sig)
-	if err == nil && !reflect.ValueOf(sig).IsZero() { // signal 0 only asks
+	if err == nil && !reflect.ValueOf(sig).IsZero() { // signal 0 only probes
 		c.delivered++
 	}
 	return err
@@ -75,7 +75,7 @@ func (c *Child) Ask(sig os.Signal) error {
 
 // End kills the process, or its tree, on somebody's behalf. It returns
 // os.ErrProcessDone if that is not what ends it: the process, or the leader of a
-// tree whose rest has no time, has exited by itself.
+// tree whose rest has no time, had already exited.
 func (c *Child) End() error {
 	sealed := c.Sealed()
 	err := c.send(os.Kill)
@@ -97,8 +97,8 @@ func (c *Child) End() error {
 }
 
 // DiedOfEnd reports whether End is what has ended the process, or the rest of its
-// tree. If the process has ended before, its status is its own. Where the status is
-// not known, because somebody else has taken it, what End did must do.
+// tree. If the process has ended before, its status is its own. Where that is not known,
+// because somebody else has taken it, it is enough that End has killed.
 func (c *Child) DiedOfEnd() bool {
 	return c.ended && (c.status.state == nil || diedOfKill(c.status.state)) || c.restKilled
 }

@@ -69,8 +69,8 @@ func Start(s Spec) (_ *Started, err error) {
 }
 
 // fork forks, and tries again for a while if the program file is open for writing.
-// By accident that is so when another goroutine's child was forked while the file
-// was open, and has not reached its exec (golang/go#22315).
+// This happens when another goroutine's child was forked while the file was open, and
+// has not reached its exec (golang/go#22315).
 func fork(cmd *exec.Cmd, launch *tree.Launch, ended [2]<-chan struct{}) (*os.Process, error) {
 	const limit = 100 * time.Millisecond
 	began := time.Now()

@@ -7,7 +7,7 @@ import (
 
 // A status is how the leader's status is taken, and what it is.
 type status struct {
-	wait     func() (*os.ProcessState, error) // takes it; Reap's, or os/exec's Wait
+	wait     func() (*os.ProcessState, error) // takes it: exits.Process.Reap, or os/exec's Wait
 	mayBlock func() bool                      // that may not return at once; nil for never
 	reaped   func(*os.ProcessState, error)    // is told; or nil
 
@@ -65,7 +65,7 @@ func (c *Child) take(state *os.ProcessState, err error) {
 // Reaping reports whether the status is being taken, or was.
 func (c *Child) Reaping() bool { return c.status.reaping || c.status.known }
 
-// Reaped notes that the process was reaped.
+// Reaped notes what taking the status has returned.
 func (c *Child) Reaped(state *os.ProcessState, err error) {
 	s := &c.status
 	c.exited, s.known, s.state = true, true, state

@@ -3,8 +3,8 @@
 // It promises that looking and waiting change nothing about the process: the
 // status stays for os.Process.Wait, and until somebody takes it the process id is
 // not another's. Any number of goroutines may look at and wait for one process.
-// A wait that is called off leaves nothing behind, and once nobody waits the
-// package has neither a goroutine nor a descriptor. The exception is a wait that can
+// A wait that is called off leaves nothing behind, and once nobody waits the package has
+// neither a goroutine nor a descriptor (on Windows, one event). The exception is a wait that can
 // only block a thread: called off, it leaves a goroutine until the process exits, one
 // for each Process.
 //
@@ -67,9 +67,9 @@ func (p *Process) Exited() (bool, error) { return p.exited() }
 // Wait blocks until p has exited and returns true. It returns false if cancel is
 // closed first, and an error as Exited does.
 //
-// A nil cancel lets it block the caller's thread. It then returns true for a
-// process, too, that has stopped for us, its tracer: os.Process.Wait returns for
-// that as well.
+// A nil cancel lets it block the caller's thread. If it does (not too many are), it also
+// returns true for a process that has stopped for us, its tracer: os.Process.Wait returns
+// for that as well.
 func (p *Process) Wait(cancel <-chan struct{}) (bool, error) {
 	if cancel == nil && takeThread() {
 		defer giveThread()

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxThreads is how many waits may block a thread each, in waitid(2). That is
-// quicker than the poller, which has two goroutines to wake, one after the other.
+// maxThreads is how many waits, in waitid(2), and calls of Here may block a thread each.
+// That is quicker than the poller, which has two goroutines to wake, one after the other.
 const maxThreads = 16
 
 func (p *Process) exited() (bool, error) {
@@ -72,8 +72,8 @@ func readable(pidfd int) bool {
 // watch registers the very pidfd that p owns. WithHandle keeps that open until the
 // registration is gone, whoever else waits for the process or releases it. So no
 // other file can get the number, and no event is lost with a descriptor that was
-// closed before it was fetched. Nor is one for a process that exited earlier: a
-// pidfd stays readable.
+// closed before it was fetched. An earlier exit is not missed either: a pidfd stays
+// readable.
 func watch(p *os.Process, f func(exited, failed <-chan struct{})) (err error) {
 	noPidfd := p.WithHandle(func(pidfd uintptr) { err = shared.watch(int(pidfd), f) })
 	return cmp.Or(noPidfd, err)

@@ -16,7 +16,7 @@ var ErrLimit = errors.New("xexec: output limit")
 // soon as they are joined.
 type Capture struct {
 	limit  int64 // 0 is none
-	over   func()
+	exceed func()
 	pieces [][]byte // all but the last are full, but for less than a packet
 	size   int
 }
@@ -34,8 +34,8 @@ var firstPieces = sync.Pool{New: func() any { return new([firstPiece]byte) }}
 var nextPieces = sync.Pool{New: func() any { return new([nextPiece]byte) }}
 
 // NewCapture returns a Capture that keeps the first limit bytes, or all if limit is
-// 0. It calls over once, with no lock held, when more have come.
-func NewCapture(limit int64, over func()) *Capture { return &Capture{limit: limit, over: over} }
+// 0. It calls exceed once, with no lock held, when more have come.
+func NewCapture(limit int64, exceed func()) *Capture { return &Capture{limit: limit, exceed: exceed} }
 
 // Write keeps p.
 func (c *Capture) Write(p []byte) (int, error) {
@@ -101,9 +101,9 @@ func (c *Capture) extend(n int) (err error) {
 		last := &c.pieces[len(c.pieces)-1]
 		*last = (*last)[:len(*last)+n]
 	}
-	if err != nil && c.over != nil {
-		c.over()
-		c.over = nil
+	if err != nil && c.exceed != nil {
+		c.exceed()
+		c.exceed = nil
 	}
 	return err
 }

@@ -18,7 +18,7 @@ type copier struct {
 	out io.Writer // a Stdout or Stderr
 
 	end    *os.File // ours, of the pipe
-	fd     int      // the same, if end is nil: nobody copies yet, or CopyHere does
+	fd     int      // the same, while no file was made for it: CopyHere needs none
 	reader *Reader  // of end, in the goroutine of an output
 }
 
@@ -55,7 +55,7 @@ func isMemory(out io.Writer) bool {
 	return out == io.Discard
 }
 
-// copyOutput is io.Copy, with memory that is used again where only this package sees it.
+// copyOutput is io.Copy, with memory that is used again where the Writer does not keep it.
 func copyOutput(out io.Writer, r io.Reader) error {
 	var b []byte
 	switch out.(type) {

@@ -15,8 +15,8 @@ func (c *copier) openHere() (child *os.File, err error) {
 }
 
 // CopyHere copies the output that Copy has left to it, in the caller's goroutine, whose
-// thread it blocks. It returns when that is copied, or as soon as the process has exited,
-// which it reports, or Cut was called. If a pipe is still open then, because a descendant
+// thread it blocks. It returns when that is copied, or the process has exited, which it
+// reports, and what it wrote was read, or Cut was called. If a pipe is still open then, because a descendant
 // of the process has it, goroutines go on.
 //
 // exitFD is the process's pidfd. If it is negative, all is left to goroutines. If
@@ -56,8 +56,8 @@ func (s *Streams) CopyHere(exitFD int, mayCut bool) (exited bool) {
 	return exited
 }
 
-// pollHere copies until the outputs have ended, of which it leaves the others, the process
-// has exited or wake is written to.
+// pollHere copies until all outputs have ended, the process has exited or wake is written
+// to. In left, those that have ended become nil.
 func (s *Streams) pollHere(left *[2]*copier, exitFD, wake int) (exited bool) {
 	timeout := -1
 	var end hereEnd
@@ -95,7 +95,7 @@ func (s *Streams) pollHere(left *[2]*copier, exitFD, wake int) (exited bool) {
 			if err := copyOutput(c.out, &end); err != nil || !some {
 				left[i] = nil
 				unix.Close(c.fd)
-				s.over(c, err)
+				s.finish(c, err)
 			}
 		}
 	}

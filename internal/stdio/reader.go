@@ -65,7 +65,7 @@ func (r *Reader) leave() {
 // unlock unlocks mu. If the command is over and nobody uses the descriptor any more, it
 // takes what is in the pipe and closes it.
 func (r *Reader) unlock() {
-	last := r.ended && r.users == 0 // nobody comes after this
+	last := r.ended && r.users == 0 // no new user can enter
 	drain := !r.closed && !r.given
 	r.mu.Unlock()
 	if !last {
@@ -227,12 +227,12 @@ func (c rawConn) use(do func() error) error {
 	return do()
 }
 
-// End returns what says that the command is over, once it is closed.
+// End returns a Closer. Closing it says that the command is over.
 func (r *Reader) End() io.Closer { return readerEnd{r} }
 
 type readerEnd struct{ r *Reader }
 
-// Close never blocks. A Read that waits goes on in memory.
+// Close blocks for 10 ms at most. A Read that waits goes on in memory.
 func (e readerEnd) Close() error {
 	r := e.r
 	r.mu.Lock()
@@ -293,7 +293,8 @@ func (r *Reader) endLoan(started bool) {
 }
 
 // AbortEnd closes one of the parent's ends of a command that could not be started:
-// a Reader is closed, as under os/exec, and has nothing to read. It never blocks.
+// a Reader is closed, as under os/exec, and has nothing to read. It blocks for 10 ms at
+// most.
 func AbortEnd(c io.Closer) {
 	if end, ok := c.(readerEnd); ok {
 		end.r.mu.Lock()
@@ -303,8 +304,8 @@ func AbortEnd(c io.Closer) {
 	CloseEnd(c)
 }
 
-// CloseEnd closes c, one of the parent's ends, and ends a Write that waits. It
-// does not wait for whoever uses the descriptor through SyscallConn, but leaves that
+// CloseEnd closes c, one of the parent's ends, and ends a Write that waits. It waits for
+// 10 ms at most for whoever uses the descriptor through SyscallConn, and leaves the rest
 // to a goroutine.
 func CloseEnd(c io.Closer) {
 	if f, ok := c.(*os.File); ok {
@@ -314,7 +315,7 @@ func CloseEnd(c io.Closer) {
 	}
 }
 
-// forAMoment waits for do no longer than it takes where nobody else uses the descriptor.
+// forAMoment waits for do, which goes on if that takes longer than 10 ms.
 func forAMoment(do func()) {
 	done := make(chan struct{})
 	go func() {

@@ -5,11 +5,12 @@
 // that no call here blocks on account of a user of a pipe, except the copying itself,
 // and that nobody else's code is called with a lock held. Its caller guarantees that
 // each Streams gets Started and Copy (and CopyHere, if Copy was told so), or Abort, and
-// that a Reader's End is closed when the command is over. Cut, Over, CloseEnd and an
-// End's Close may be called with the caller's locks held: they call nobody.
+// that a Reader's End is closed when the command is over. Cut, Over, Copied, CloseEnd and
+// an End's Close may be called with the caller's locks held: they call nobody.
 //
 //   - Unix: pipes are in the runtime's poller. What ends a read or write is a deadline
-//     in the past. How much is in a pipe FIONREAD tells.
+//     in the past; for output that CopyHere copies, an eventfd. How much is in a pipe
+//     FIONREAD tells.
 //   - Windows: pipes block. What ends a read or write is CancelIoEx, again and again
 //     until it has returned. How much is in a pipe PeekNamedPipe tells.
 //   - Elsewhere (Plan 9) nothing ends a read or write, and what is in a pipe is lost
@@ -27,8 +28,8 @@ import (
 // Streams are the standard files of one child. The zero Streams has nothing to copy. All
 // methods can be called from any goroutine.
 type Streams struct {
-	// The child's files. Somebody else may own them; Started closes those that
-	// Open has made.
+	// The child's files. Somebody else may own them, or all commands share them;
+	// Started closes those in made.
 	Stdin, Stdout, Stderr *os.File
 
 	made    []*os.File  // the child's ends, ours to close
@@ -38,20 +39,21 @@ type Streams struct {
 	cut atomic.Bool // set by Cut
 
 	// mu guards what follows.
-	mu        sync.Mutex
-	copiers   [3]copier   // of Stdin, Stdout and Stderr
-	ended     func(error) // from Copy until all is over
-	wake      func()      // makes CopyHere return, if Cut has to
-	grace     *time.Timer // after Cut, for Stdin
-	graceOver bool
+	mu         sync.Mutex
+	copiers    [3]copier   // of Stdin, Stdout and Stderr
+	ended      func(error) // from Copy until all is over
+	wake       func()      // makes CopyHere return, if Cut has to
+	stdinTimer *time.Timer // after Cut
+	stdinOver  bool        // that has expired
 }
 
 // copyGrace is how long a Stdin that was cut is waited for.
 const copyGrace = 100 * time.Millisecond
 
 // Open opens the files for a child: the null device for a nil, an *os.File as it
-// is, a copy of a Reader's descriptor for a Stdin that is one, and a pipe for
-// everything else, to be copied. Equal stdout and stderr share one.
+// is, a copy of a Reader's descriptor for a Stdin that is one, and a pipe for everything
+// else: one that holds all of a small Stdin in memory, or one to be copied. Equal stdout
+// and stderr share one.
 func Open(stdin io.Reader, stdout, stderr io.Writer) (_ *Streams, err error) {
 	s := new(Streams)
 	defer func() {
@@ -173,8 +175,8 @@ func (s *Streams) Abort() {
 // or for a command that has not read all of its Stdin. ended(nil) is called whenever
 // Over, Copied or OutputsCopied may have changed. No lock is held then.
 //
-// If here is true, output to memory is left to CopyHere. From here on only who copies
-// holds the caller's Readers and Writers.
+// If here is true, output to memory is left to CopyHere. A Reader or Writer of the
+// caller's is held until its copying is over.
 func (s *Streams) Copy(ended func(error), here bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -205,7 +207,7 @@ func (s *Streams) start(c *copier) {
 // runtime.Goexit.
 func (s *Streams) run(c *copier) {
 	var err error
-	defer func() { s.over(c, err) }()
+	defer func() { s.finish(c, err) }()
 	if c.in != nil {
 		defer c.end.Close()
 		err = copyInput(c.end, c.in, &s.cut)
@@ -215,8 +217,8 @@ func (s *Streams) run(c *copier) {
 	}
 }
 
-// over tells that a stream is over.
-func (s *Streams) over(c *copier, err error) {
+// finish tells that a stream is over.
+func (s *Streams) finish(c *copier, err error) {
 	s.mu.Lock()
 	ended := s.ended
 	if err != nil {
@@ -224,11 +226,11 @@ func (s *Streams) over(c *copier, err error) {
 		ended(err) // who sees Over has the error
 		s.mu.Lock()
 	}
-	*c = copier{} // another one, which may stay for ever, holds s
+	*c = copier{} // another copier's goroutine may hold s for ever
 	if s.inputOver() && s.outputsOver() {
 		s.ended = nil
-		if s.grace != nil {
-			s.grace.Stop()
+		if s.stdinTimer != nil {
+			s.stdinTimer.Stop()
 		}
 	}
 	s.mu.Unlock()
@@ -260,9 +262,9 @@ func (s *Streams) startGrace() {
 	if s.inputOver() {
 		return
 	}
-	s.grace = time.AfterFunc(copyGrace, func() {
+	s.stdinTimer = time.AfterFunc(copyGrace, func() {
 		s.mu.Lock()
-		s.graceOver = true
+		s.stdinOver = true
 		ended := s.ended
 		s.mu.Unlock()
 		if ended != nil {
@@ -276,7 +278,7 @@ func (s *Streams) startGrace() {
 func (s *Streams) Over() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.outputsOver() && (s.inputOver() || s.graceOver)
+	return s.outputsOver() && (s.inputOver() || s.stdinOver)
 }
 
 // Copied reports whether all is copied: no goroutine runs.

@@ -7,8 +7,7 @@ import (
 	"syscall"
 )
 
-// ErrCanceled is the error of a Start that was called off while it waited for a
-// thread.
+// ErrCanceled is the error of a Start that was called off before there was a process.
 var ErrCanceled = errors.New("xexec: start called off")
 
 // A Launch starts one process as the leader of a tree, or so that it dies with its
@@ -46,8 +45,8 @@ func Prepare(attr *syscall.SysProcAttr, dir string, whole, parentExit bool) (*La
 
 // Start starts the process by fork, which is called with the attributes that the
 // process is to have and returns what os.StartProcess does. It is called on the
-// thread that has to be the process's parent, and again, with less, if the error may
-// be on account of what was added to the attributes.
+// thread that has to be the process's parent, and again, without the cgroup, if the error
+// may be on account of that.
 //
 // If one of canceled is closed while Start waits for a thread, it returns
 // ErrCanceled. A panic in fork, or a runtime.Goexit, is the caller's. After an error,
@@ -83,8 +82,8 @@ func (l *Launch) start(fork func(*syscall.SysProcAttr) (*os.Process, error)) (*o
 	return p, nil
 }
 
-// dirError returns the error that os.StartProcess gives without looking further, for
-// a process without SysProcAttr, if there is no dir; else err.
+// dirError returns, if there is no dir, the error that os.StartProcess gives for a process
+// without SysProcAttr; else err.
 func dirError(dir string, err error) error {
 	var pe *fs.PathError
 	if _, e := os.Stat(dir); errors.As(e, &pe) {

@@ -14,7 +14,7 @@ import (
 )
 
 // Member returns a process of the tree, other than the leader, that is alive and
-// whose exit can be waited for. It is p until the next Member that returns another,
+// whose exit can be waited for. p is valid until the next Member that returns another,
 // or Close. If somebody is left that cannot be named (there are no pidfds, or no
 // descriptors), p is nil. Processes of a group that we may not kill do not count. The
 // leader has exited.
@@ -34,7 +34,7 @@ func (t *Tree) Member() (p *os.Process, left bool) {
 	if isScarcity(err) {
 		return nil, !t.killed // who has been killed is taken for dead
 	}
-	held := sync.OnceValue(func() map[int]bool { // before we hold one
+	held := sync.OnceValue(func() map[int]bool { // before we open one of our own
 		if !adoptsOrphans() {
 			return nil
 		}

@@ -7,8 +7,8 @@
 //   - Linux: the process group that the leader leads, and a cgroup (version 2, with
 //     cgroup.kill) where one can be made, its members be named by pidfds and a
 //     process be born into it. Without the cgroup, whoever leaves the group
-//     (setsid) is not of the tree. Members are found in /proc, which has to be that
-//     of our pid namespace, else nobody but the leader is seen.
+//     (setsid) is not of the tree, and members are found in /proc, which has to be
+//     that of our pid namespace, else nobody but the leader is seen.
 //   - macOS, FreeBSD on 64 bits: the process group; members are found by sysctl.
 //   - NetBSD, OpenBSD, DragonFly, FreeBSD on 32 bits: the process group; members
 //     cannot be seen.
@@ -29,8 +29,8 @@
 //     has one who is left.
 //   - Close or Abandon is called in the end, and Reaped of its Launch.
 //
-// Start may wait; ReapOrphans and Close may take some milliseconds, as a cgroup that
-// has just become empty cannot always be removed at once.
+// Start may wait. Close may take some milliseconds, as a cgroup that has just become
+// empty cannot always be removed at once, and ReapOrphans up to 0.2 s for an orphan.
 package tree
 
 // A Kind is what holds a tree.

@@ -60,8 +60,8 @@ func (t *Tree) Kind() Kind {
 	return ProcessGroup
 }
 
-// Signal sends sig to all processes of the tree. Somebody of it is alive, as a group
-// can be signalled without error though only zombies are left.
+// Signal sends sig to all processes of the tree. The caller has seen that somebody is
+// alive: to signal a group of zombies is no error.
 func (t *Tree) Signal(sig os.Signal) error {
 	s, ok := sig.(syscall.Signal)
 	if !ok {
@@ -94,7 +94,7 @@ func (t *Tree) Kill() error {
 }
 
 // Close ends a tree that is over, or was not started: the terminal is given back, the
-// cgroup removed. If somebody is left in that, he is killed.
+// cgroup removed. Whoever is left in that is killed.
 func (t *Tree) Close() {
 	if !t.closed {
 		t.closed = true

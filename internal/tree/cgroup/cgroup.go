@@ -149,7 +149,8 @@ func (g *Group) Signal(sig syscall.Signal, skip func(pid int) bool) (reached boo
 // twice: nobody, if there is no descriptor to look with.
 func (g *Group) Pids() (pids []int) {
 	walk(g.dir.Name(), func(dir string) {
-		// One that has gone is empty; of a threaded one, its domain tells.
+		// A cgroup that has gone is empty. Processes of a threaded one are listed in
+		// its domain.
 		b, _ := os.ReadFile(dir + "/cgroup.procs")
 		for field := range strings.FieldsSeq(string(b)) {
 			if pid, _ := strconv.Atoi(field); pid > 0 { // 0 is one of an outer pid namespace
@@ -169,7 +170,7 @@ func (g *Group) Has(pid int) bool {
 
 // Remove kills who is left, and removes the cgroup and what was made below it: at
 // once or, if somebody needs more than a moment to die, when a later New finds it
-// empty. One that has just become empty can be busy for a moment, too.
+// empty. A cgroup that has just become empty can be busy for a moment, too.
 func (g *Group) Remove() {
 	if g == nil {
 		return
