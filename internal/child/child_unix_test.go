@@ -132,7 +132,7 @@ func TestExitIsSeenBeforeItIsReaped(t *testing.T) {
 }
 
 func TestEndIsToBlameOnlyForWhatItKills(t *testing.T) {
-	l, out := start(t, false, "echo; sleep 1000")
+	l, out := start(t, false, "echo; exec sleep 1000")
 	readLine(t, out)
 	if err := l.do(func() error { return l.End() }); err != nil {
 		t.Fatal(err)
@@ -212,7 +212,7 @@ func TestRestOfATree(t *testing.T) {
 
 // Somebody else has taken the status.
 func TestStolenStatus(t *testing.T) {
-	l, out := start(t, false, "echo; sleep 1000")
+	l, out := start(t, false, "echo; exec sleep 1000")
 	readLine(t, out)
 	if err := l.do(func() error { return l.End() }); err != nil {
 		t.Fatal(err)
