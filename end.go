@@ -26,10 +26,9 @@ type ending struct {
 	unaskable     error // why the stop signal can never be sent
 
 	delayTimer, graceTimer *time.Timer
-
-	delayKilled bool // WaitDelay has killed the process
-	cut         bool // the copying was cut
-	cutShort    bool // by WaitDelay, when something was still copied
+	delayKilled            bool // WaitDelay has killed the process
+	cut                    bool // the copying was cut
+	cutShort               bool // by WaitDelay, when something was still copied
 }
 
 // setAsking notes whether a Cancel asks, or has asked: if so, the rest of the tree has
@@ -76,8 +75,11 @@ func (r *run) tryEnd(why *cause.Reason) {
 	}
 }
 
-// limitExceeded ends a command that has written more than it may.
+// limitExceeded ends a command, if it was started, that has written more than it may.
 func (r *run) limitExceeded() {
+	if r == nil {
+		return
+	}
 	r.mu.Lock()
 	defer r.unlock()
 	r.outcome().limited = true

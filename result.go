@@ -34,7 +34,9 @@ type outcome struct {
 // left to do is done now, save for a tree: the rest of that lives on.
 func (o *outcome) Close() error {
 	o.run.mu.Lock()
-	o.run.kept = o
+	if o.run.states > 0 { // else nobody asks, and the cleanup holds the run
+		o.run.kept = o
+	}
 	o.run.mu.Unlock()
 	if !o.run.settings.wholeTree {
 		o.run.await(complete, nil)

@@ -10,8 +10,7 @@ package xexec
 //	complete   the result stands
 //
 // Every waiter calls advance, which takes the steps that are due and does not wait for
-// the command, and then waits for what is missing (await). While nobody waits, the phase
-// stays; only timers, contexts and copying go on.
+// the command, and then awaits what is missing. While nobody waits, the phase stays.
 //
 //	lock         guards                                  is taken while holding
 //	state.mu     the settings, Cmd.Process               nothing
@@ -26,10 +25,9 @@ package xexec
 // of it is left". Own is CommandContext's context, bound is StartContext's. To ask is
 // to send the stop signal, to end is to kill on somebody's behalf, to cut is to end
 // the copying while a pipe is still open. A child is sealed when its leader has exited
-// and the rest has no time: nothing that happens later is why it ended. Here means on
-// the thread of who has called Run. A run is ours if our Start has started it, and
-// adopted if somebody else has. Its outcome is held by the struct, and kept by the run
-// where that cannot hold it.
+// and the rest has no time: nothing that happens later is why it ended. A run is ours if
+// our Start has started it, and adopted if somebody else has. Its outcome is held by the
+// struct, and kept by the run where that cannot hold it.
 //
 // Read on in start.go (how it begins), end.go (who ends it), cancel.go (contexts),
 // result.go (what Wait returns) and state.go (how a Cmd finds its run).
@@ -63,6 +61,7 @@ type run struct {
 	settings settings
 	delay    time.Duration // WaitDelay
 	ours     bool
+	states   int  // that lead here: a copy of the struct has its own
 	bound    bool // a context was given to the start: its error is the result's
 	streams  *stdio.Streams
 	stderr   *stdio.PrefixSuffix // Output's, for ExitError.Stderr
@@ -231,7 +230,7 @@ func (r *run) cut() {
 // std returns the command whose os/exec's Wait is to be called, of an adopted run. The
 // waiter keeps the Cmd alive.
 func (r *run) std() *exec.Cmd {
-	if c := r.cmd.Value(); c != nil {
+	if c := r.cmd.Value(); c != nil && c.Process == r.child.OS() {
 		return c.Std()
 	}
 	return &exec.Cmd{Process: r.child.OS()}

@@ -68,6 +68,7 @@ func newRun(c *Cmd, settings settings) *run {
 	return &run{
 		cmd:      weak.Make(c),
 		settings: settings,
+		states:   1,
 		watching: make(chan struct{}, 1),
 	}
 }
@@ -114,8 +115,8 @@ func startProcess(in *exec.Cmd, own, bound context.Context, s settings) (*child.
 func adopt(c *Cmd, settings settings) *run {
 	r := newRun(c, settings)
 	r.delay, r.streams = c.WaitDelay, new(stdio.Streams)
-	mayBlock := func() bool { return oscmd.WaitMayBlock(r.std()) }
-	r.child = child.Adopt(c.Process, c.SysProcAttr, settings.wholeTree, &r.mu, r.wake, r.waitStd, mayBlock, r.stdReaped)
+	r.child = child.Adopt(c.Process, c.SysProcAttr, settings.wholeTree, &r.mu, r.wake,
+		r.waitStd, func() bool { return oscmd.WaitMayBlock(r.std()) }, r.stdReaped)
 	r.kept = r.outcome()
 	return r
 }

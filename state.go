@@ -98,13 +98,15 @@ func (s *state) forget() {
 }
 
 // dropRun lets go of the run of a struct that was collected, or assigned over. The run
-// is abandoned when nobody holds its outcome either: a copy of the struct, or a waiter.
+// is abandoned when nobody has its outcome either: a copy of the struct, or a waiter.
 func (s *state) dropRun() {
 	if r := s.run; r != nil {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		runtime.AddCleanup(r.outcome(), (*run).abandon, r)
-		r.kept = nil
+		if r.states--; r.states == 0 {
+			runtime.AddCleanup(r.outcome(), (*run).abandon, r)
+			r.kept = nil
+		}
 	}
 }
 
@@ -112,6 +114,9 @@ func (s *state) dropRun() {
 func heldRun(c *Cmd) *run {
 	for _, h := range oscmd.ParentEnds(c.Std()) {
 		if o, ok := h.(*outcome); ok && o.run.child.OS() == c.Process {
+			o.run.mu.Lock()
+			defer o.run.mu.Unlock()
+			o.run.states++
 			return o.run
 		}
 	}

@@ -3,6 +3,7 @@ package xexec_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"os"
 	"runtime"
@@ -231,9 +232,11 @@ type droppable struct {
 // it was given.
 func TestDroppedCommandIsEndedByItsContext(t *testing.T) {
 	testkit.Deadline(t, testkit.Stuck)
-	for _, own := range []bool{false, true} {
+	for i := range 4 {
+		own, tree := i&1 != 0, i&2 != 0
 		ctx, cancel := context.WithCancel(t.Context())
 		called := make(chan struct{}, 1)
+		var gone atomic.Int64
 		r, w, err := os.Pipe()
 		if err != nil {
 			t.Fatal(err)
@@ -247,12 +250,23 @@ func TestDroppedCommandIsEndedByItsContext(t *testing.T) {
 				}
 			}
 			c.Stdin = r
-			if err := c.Start(); err != nil {
+			c.SetTree(tree)
+			err := c.Start()
+			if tree && errors.Is(err, errors.ErrUnsupported) {
+				c.SetTree(false)
+				c = c.Clone()
+				err = c.Start()
+			}
+			if err != nil {
 				t.Fatal(err)
 			}
+			runtime.AddCleanup(c, func(gone *atomic.Int64) { gone.Add(1) }, &gone)
 			return c.Process
 		}()
 		r.Close()
+		if !own && !testkit.Collected(func() bool { return gone.Load() > 0 }) {
+			t.Error("it is not collected")
+		}
 		runtime.GC()
 		runtime.GC()
 		cancel()

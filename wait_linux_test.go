@@ -1041,3 +1041,75 @@ func TestNothingIsLeftByOsExecsWait(t *testing.T) {
 		}
 	})
 }
+
+// The result that os/exec's Wait leaves to the copies of a struct is theirs until the
+// last of them is gone, and goes with it.
+func TestResultStaysWithTheLastCopy(t *testing.T) {
+	testkit.Deadline(t, testkit.Stuck)
+	for _, drop := range []bool{false, true} {
+		d := func() *xexec.Cmd {
+			c := xtest.Helper(t, "exit", "3")
+			if err := c.Start(); err != nil {
+				t.Fatal(err)
+			}
+			copied := *c
+			d := &copied
+			d.Pid() // has it known here
+			c.Std().Wait()
+			d.Std().Wait()
+			return d
+		}()
+		if drop {
+			collect()
+		}
+		if err := d.Wait(); err == nil {
+			t.Errorf("dropped %t: Wait of a command that has failed: nil", drop)
+		}
+	}
+}
+
+// What a run knows goes with the last copy of the struct, though os/exec's Wait has made
+// the run hold it.
+func TestErrorGoesWithTheLastCopy(t *testing.T) {
+	testkit.Deadline(t, testkit.Stuck)
+	for _, drop := range []bool{false, true} {
+		var gone atomic.Bool
+		func() {
+			d := func() *xexec.Cmd {
+				c := xtest.Helper(t, "say", "o:something")
+				e := &largeError{}
+				runtime.AddCleanup(e, func(gone *atomic.Bool) { gone.Store(true) }, &gone)
+				c.Stdout = failing{e}
+				if err := c.Start(); err != nil {
+					t.Fatal(err)
+				}
+				copied := *c
+				copied.Stdout = nil
+				return &copied
+			}()
+			if drop {
+				collect()
+			}
+			d.Std().Wait()
+		}()
+		if !testkit.Collected(gone.Load) {
+			t.Errorf("dropped %t: the Writer's error is kept", drop)
+		}
+	}
+}
+
+// collect lets the collector take what was dropped, most likely.
+func collect() {
+	for range 4 {
+		runtime.GC()
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+type failing struct{ err error }
+
+func (f failing) Write([]byte) (int, error) { return 0, f.err }
+
+type largeError struct{ _ [1 << 10]byte }
+
+func (*largeError) Error() string { return "large" }

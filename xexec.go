@@ -212,11 +212,7 @@ func (c *Cmd) combinedOutput(ctx context.Context) ([]byte, error) {
 // newCapture returns what collects the output, and ends a command that writes more
 // than the limit.
 func (c *Cmd) newCapture() *stdio.Capture {
-	return stdio.NewCapture(int64(settingsOf(c).outputLimit), func() {
-		if r := current(c); r != nil { // else it is not c that writes to it
-			r.limitExceeded()
-		}
-	})
+	return stdio.NewCapture(int64(settingsOf(c).outputLimit), func() { current(c).limitExceeded() })
 }
 
 // StdinPipe returns a pipe that is connected to the command's standard input

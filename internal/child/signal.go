@@ -29,7 +29,7 @@ func (c *Child) send(sig os.Signal) error {
 		}
 		return c.proc.OS.Signal(sig)
 	}
-	if c.tree != nil {
+	if c.tree != nil && !c.forsaken {
 		return c.sendToTree(sig)
 	}
 	if c.Look() {

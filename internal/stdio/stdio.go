@@ -96,7 +96,7 @@ func (s *Streams) input(in io.Reader) (*os.File, error) {
 			s.made = append(s.made, f)
 			return f, nil
 		case os.ErrClosed:
-			return in.file, nil // the child has none, as under os/exec
+			return nil, nil // the child has none, as under os/exec
 		case errEnded:
 		default:
 			return nil, err
