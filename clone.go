@@ -18,8 +18,8 @@ func FromStd(cmd *exec.Cmd) *Cmd { return (*Cmd)(cmd) }
 // Such a function may set fields, make pipes and start the command; its I/O and its
 // context are then os/exec's business, and everything else works as for a command that
 // [Cmd.Start] started. Do not call os/exec's Wait on a command that is waited for here:
-// it takes the exit status away from the others, does not wait for the output of a tree,
-// and of two Waits for a command that os/exec has started, one may wait for ever.
+// it takes the exit status away from the others, and does not wait for the output of a
+// tree. Where os/exec has started the command, ours may then wait for ever.
 func (c *Cmd) Std() *exec.Cmd { return (*exec.Cmd)(c) }
 
 // Clone returns a command that is configured like c and has not been started,

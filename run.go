@@ -42,6 +42,7 @@ import (
 
 	"example.com/xexec/internal/cause"
 	"example.com/xexec/internal/child"
+	"example.com/xexec/internal/oscmd"
 	"example.com/xexec/internal/stdio"
 )
 
@@ -236,11 +237,7 @@ func (r *run) std() *exec.Cmd {
 	return &exec.Cmd{Process: r.child.OS()}
 }
 
-func (r *run) waitStd() (*os.ProcessState, error) {
-	std := r.std()
-	err := std.Wait()
-	return std.ProcessState, err
-}
+func (r *run) waitStd() (*os.ProcessState, error) { return oscmd.Wait(r.std()) }
 
 // stdReaped notes the result of os/exec's Wait, which has let go of the outcome.
 // The caller holds r.mu.

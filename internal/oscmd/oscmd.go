@@ -14,10 +14,12 @@ package oscmd
 import (
 	"context"
 	"io"
+	"os"
 	"os/exec"
 	"reflect"
 	"slices"
 	"sync/atomic"
+	"time"
 	"unsafe"
 )
 
@@ -120,6 +122,32 @@ func WaitMayBlock(cmd *exec.Cmd) bool {
 	}
 	// While there is a watcher, goroutineErr is its to write.
 	return !watches.IsNil() || goroutineErr.get(cmd) != nil || len(parentIOPipes.get(cmd)) > 0
+}
+
+// Wait calls os/exec's Wait for cmd, which os/exec has started, and returns the status.
+// Each of the goroutines that os/exec has for cmd tells one Wait that it is done. If
+// another Wait runs beside this one, it is told here.
+func Wait(cmd *exec.Cmd) (*os.ProcessState, error) {
+	var told reflect.Value
+	for _, name := range []string{"ctxResult", "goroutineErr"} {
+		// While there is a watcher of the context, goroutineErr is its to write.
+		if f := reflect.ValueOf(cmd).Elem().FieldByName(name); f.Kind() == reflect.Chan && !f.IsNil() {
+			both := reflect.ChanOf(reflect.BothDir, f.Type().Elem())
+			told = reflect.NewAt(both, f.Addr().UnsafePointer()).Elem()
+			told = reflect.ValueOf(told.Interface())
+			break
+		}
+	}
+	err := cmd.Wait()
+	if told.IsValid() && (err == nil || err.Error() != "exec: Wait was already called") {
+		for range 10 {
+			if told.TrySend(reflect.Zero(told.Type().Elem())) {
+				break
+			}
+			time.Sleep(100 * time.Microsecond) // it may be just about to ask
+		}
+	}
+	return cmd.ProcessState, err
 }
 
 // ofARun are the fields that a start and a wait write.

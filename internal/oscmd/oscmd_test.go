@@ -236,3 +236,25 @@ func TestCopy(t *testing.T) {
 		t.Errorf("the copy cannot be run: %v", err)
 	}
 }
+
+// A Wait of os/exec's that comes to the copying when another has had its result does not
+// wait for ever.
+func TestWaitTellsAnother(t *testing.T) {
+	testkit.Deadline(t, testkit.Stuck)
+	c := testkit.Command(t, "say", "o:something")
+	var out bytes.Buffer
+	c.Stdout = io.MultiWriter(&out)
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	another := *c
+	if state, err := Wait(c); !state.Success() || err != nil || out.String() != "something" {
+		t.Errorf("%v, %v, %q", state, err, out.String())
+	}
+	if err := another.Wait(); err == nil {
+		t.Error("the status was taken twice")
+	}
+	if _, err := Wait(c); err == nil || err.Error() != "exec: Wait was already called" {
+		t.Errorf("once more: %v", err)
+	}
+}
