@@ -42,9 +42,9 @@ func (r *run) watch(ctx context.Context, cancel oscmd.Cancel) {
 	r.ending.watches = append(r.ending.watches, w)
 }
 
-// contextEnded ends the command because a context has ended. Each of its two contexts
-// does so, but a Cancel that runs, or has succeeded, is not called again. The time that is then left is
-// set before a Cancel of the caller's is called, which may fail or not return.
+// contextEnded ends the command because one of its contexts has ended. A Cancel that
+// runs, or has succeeded, is not called again. The time that is then left is set before
+// a Cancel of the caller's is called, which may fail or not return.
 func (r *run) contextEnded(why *cause.Reason, cancel oscmd.Cancel) {
 	r.mu.Lock()
 	defer r.unlock()
@@ -128,8 +128,9 @@ func (r *run) cancel(call func() error, why *cause.Reason) {
 
 // Cause returns why the command was ended: [context.Cause] of the context that ended it
 // (given to CommandContext, StartContext and so on, or to a Shutdown that had to kill
-// it), [ErrOutputLimit], or [errors.ErrUnsupported] of a Shutdown that could not ask. It is nil if the command was not started, is not complete,
-// ended by itself, or was signalled by somebody else. It never blocks.
+// it), [ErrOutputLimit], or [errors.ErrUnsupported] of a Shutdown that could not ask. It
+// is nil if the command was not started, is not complete, ended by itself, or was
+// signalled by somebody else. It never blocks.
 //
 // It is for code that keeps os/exec's Run and Wait, whose error for a command that its
 // context ended is the [*ExitError] alone.

@@ -12,7 +12,8 @@
 //
 // Any number of goroutines may wait, any number of times, and all get the same result.
 // [Cmd.WaitContext] waits as long as a context lasts, [Cmd.TryWait] does not block,
-// [Cmd.Done] is for a select. While nobody waits, nothing is reaped: an exited process stays a zombie, and keeps its process id.
+// [Cmd.Done] is for a select. While nobody waits, nothing is reaped: an exited process
+// stays a zombie, and keeps its process id.
 //
 // # Signals
 //

@@ -129,8 +129,7 @@ func (r *run) graceExpired() {
 	}
 }
 
-// abandon gives back what can be given back of a command that is not over and that
-// nobody has any more.
+// abandon gives back what can be given back of a command that nobody has any more.
 func (r *run) abandon() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

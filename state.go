@@ -104,7 +104,9 @@ func (s *state) dropRun() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		if r.states--; r.states == 0 {
-			runtime.AddCleanup(r.outcome(), (*run).abandon, r)
+			if r.settings.wholeTree || r.settings.killOnParentExit { // there is something to give back
+				runtime.AddCleanup(r.outcome(), (*run).abandon, r)
+			}
 			r.kept = nil
 		}
 	}

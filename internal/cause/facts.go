@@ -14,8 +14,8 @@ type Facts struct {
 }
 
 // Error returns the error, in os/exec's order: the exit, the Cancel, the context, the
-// copying. With Limited or Bound it wraps that. An error of the copying is not told of a process that was killed, which
-// may be why.
+// copying. With Limited or Bound it wraps that. An error of the copying is not told of a
+// process that was killed, which may be why.
 func (f Facts) Error() error {
 	err := f.Exit
 	if err == nil {

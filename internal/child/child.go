@@ -222,7 +222,7 @@ func (c *Child) Sealed() bool { return c.Look() && !c.restHasTime() }
 // Abandon gives back what can be given back of a process that nobody will wait for
 // any more. Nothing is killed.
 func (c *Child) Abandon() {
-	if c.status.known || c.tree == nil && c.launch == nil {
+	if c.status.known {
 		return
 	}
 	exited := c.Look()

@@ -16,8 +16,8 @@ func (c *copier) openHere() (child *os.File, err error) {
 
 // CopyHere copies the output that Copy has left to it, in the caller's goroutine, whose
 // thread it blocks. It returns when that is copied, or the process has exited, which it
-// reports, and what it wrote was read, or Cut was called. If a pipe is still open then, because a descendant
-// of the process has it, goroutines go on.
+// reports, and what it wrote was read, or Cut was called. If a pipe is still open then,
+// because a descendant of the process has it, goroutines go on.
 //
 // exitFD is the process's pidfd. If it is negative, all is left to goroutines. If
 // mayCut is false, the caller of Cut sees to it that the process has exited before.
