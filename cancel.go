@@ -118,12 +118,13 @@ func (r *run) cancel(call func() error, why *cause.Reason) {
 		if o := r.outcome(); e.asking && o.askedFor == nil {
 			o.askedFor = why
 		}
-		r.wake()
+		if r.wake(); r.phase == gone {
+			r.step() // the Shutdown that saw it go does not wait for the rest
+		}
 	}()
 	r.mu.Unlock()
 	err = call()
-	failed = cancelError(err)
-	returned = true
+	failed, returned = cancelError(err), true
 }
 
 // Cause returns why the command was ended: [context.Cause] of the context that ended it

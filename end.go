@@ -58,8 +58,7 @@ func (r *run) ask(why *cause.Reason) error {
 }
 
 // end kills the command in the name of why, which may be nil. It returns
-// os.ErrProcessDone if that is not what ends it: it had already ended. The caller holds
-// r.mu.
+// os.ErrProcessDone if it had already ended. The caller holds r.mu.
 func (r *run) end(why *cause.Reason) error {
 	err := r.child.End()
 	if o := r.outcome(); err == nil && o.endedFor == nil {

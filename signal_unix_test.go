@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"sync"
 	"syscall"
 	"testing"
@@ -299,6 +300,50 @@ func TestShutdownWithHeldOutput(t *testing.T) {
 	}
 	if err := c.Kill(); err != os.ErrProcessDone {
 		t.Errorf("Kill: %v", err)
+	}
+}
+
+// A Cancel that still runs keeps the process from being reaped. It is reaped when the
+// Cancel returns, though whoever waited for it does not any more.
+func TestReapedWhenCancelReturns(t *testing.T) {
+	for name, wait := range map[string]func(c *xexec.Cmd){
+		"Shutdown":    func(c *xexec.Cmd) { c.Shutdown(testkit.Ended) },
+		"WaitContext": func(c *xexec.Cmd) { c.WaitContext(testkit.Ended) },
+		"TryWait":     func(c *xexec.Cmd) { c.TryWait() },
+	} {
+		for _, how := range []string{"returns", "exits"} {
+			t.Run(name+" "+how, func(t *testing.T) {
+				t.Parallel()
+				testkit.NeedOwnProc(t)
+				testkit.Deadline(t, testkit.Stuck)
+				ctx, cancel := context.WithCancel(t.Context())
+				called, leave := make(chan struct{}), make(chan struct{})
+				c := xexec.CommandContext(ctx, "sleep", "1000")
+				c.Cancel = func() error {
+					close(called)
+					<-leave
+					if how == "exits" {
+						runtime.Goexit()
+					}
+					return nil
+				}
+				if err := c.Start(); err != nil {
+					t.Fatal(err)
+				}
+				cancel()
+				<-called
+				if err := c.Kill(); err != nil {
+					t.Fatal(err)
+				}
+				testkit.Eventually(t, "it has exited", func() bool { return testkit.Zombie(c.Pid()) })
+				wait(c)
+				if !testkit.Zombie(c.Pid()) {
+					t.Error("it was reaped while Cancel ran")
+				}
+				close(leave)
+				testkit.Eventually(t, "it is reaped", func() bool { return !testkit.Zombie(c.Pid()) })
+			})
+		}
 	}
 }
 
