@@ -42,9 +42,8 @@ func (r *run) watch(ctx context.Context, cancel oscmd.Cancel) {
 	r.ending.watches = append(r.ending.watches, w)
 }
 
-// contextEnded ends the command because one of its contexts has ended. A Cancel that
-// runs, or has succeeded, is not called again. The time that is then left is set before
-// a Cancel of the caller's is called, which may fail or not return.
+// contextEnded ends the command because one of its contexts has ended. The time that is
+// then left is set before a Cancel of the caller's is called: that may not return.
 func (r *run) contextEnded(why *cause.Reason, cancel oscmd.Cancel) {
 	r.mu.Lock()
 	defer r.unlock()
@@ -70,7 +69,9 @@ func (r *run) contextEnded(why *cause.Reason, cancel oscmd.Cancel) {
 			err = r.end(why)
 		}
 	}
-	r.noteCancel(cancelError(err))
+	if err = cancelError(err); err != nil {
+		r.outcome().cancelErr = err
+	}
 }
 
 // cancelError returns what Wait reports of an attempt to end the command that has
@@ -80,13 +81,6 @@ func cancelError(err error) error {
 		return nil
 	}
 	return fmt.Errorf("exec: canceling Cmd: %w", err)
-}
-
-// noteCancel notes what cancelError has returned. The caller holds r.mu.
-func (r *run) noteCancel(failed error) {
-	if failed != nil {
-		r.outcome().cancelErr = failed
-	}
 }
 
 // cancel calls the caller's Cancel, with r.mu unlocked meanwhile. While that runs,
@@ -108,14 +102,15 @@ func (r *run) cancel(call func() error, why *cause.Reason) {
 	defer func() { // also if it panics or calls Goexit
 		r.mu.Lock()
 		e.calling, e.holding = false, false
-		e.cancelled = returned && err == nil
-		if e.cancelled {
-			r.outcome().cancelErr = why.Err
+		o := r.outcome()
+		if e.cancelled = returned && err == nil; e.cancelled {
+			o.cancelErr = why.Err
+		} else if failed != nil {
+			o.cancelErr = failed
 		}
-		r.noteCancel(failed)
 		// One that fails, and has sent a signal before, has asked all the same.
 		r.setAsking(asked || alive && (e.cancelled || r.child.Delivered() > signals))
-		if o := r.outcome(); e.asking && o.askedFor == nil {
+		if e.asking && o.askedFor == nil {
 			o.askedFor = why
 		}
 		if r.wake(); r.phase == gone {

@@ -180,6 +180,40 @@ func (c limited) Err() error {
 	return xexec.ErrOutputLimit
 }
 
+// A Cancel that fails with another command's exit status does not lend it to this one. As
+// under os/exec, Wait without a context of its own returns what Cancel has.
+func TestCancelWithAnExitStatusOfItsOwn(t *testing.T) {
+	testkit.Deadline(t, testkit.Stuck)
+	failed := xtest.Helper(t, "exit", "7").Run()
+	for _, own := range []bool{false, true} {
+		ctx, cancel := context.WithCancel(t.Context())
+		c, start := xtest.Helper(t, "serve", "0"), func(c *xexec.Cmd) error { return c.StartContext(ctx) }
+		if own {
+			c, start = xtest.HelperContext(ctx, t, "serve", "0"), (*xexec.Cmd).Start
+		}
+		called := make(chan struct{})
+		c.Cancel = func() error {
+			close(called)
+			return failed
+		}
+		stdin, err := c.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := start(c); err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+		<-called
+		stdin.Close()
+		err = c.Wait()
+		var exit *xexec.ExitError
+		if errors.As(err, &exit) != own || !errors.Is(err, failed) || err.Error() != "exec: canceling Cmd: exit status 7" {
+			t.Errorf("own %v: Wait: %v, with an exit status: %v", own, err, exit != nil)
+		}
+	}
+}
+
 // The failure of a command that exited before its context ended is its own,
 // even if nobody had waited by then.
 func TestCoincidingFailureIsNotBlamedOnTheContext(t *testing.T) {

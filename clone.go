@@ -19,7 +19,8 @@ func FromStd(cmd *exec.Cmd) *Cmd { return (*Cmd)(cmd) }
 // context are then os/exec's business, and everything else works as for a command that
 // [Cmd.Start] started. Do not call os/exec's Wait on a command that is waited for here:
 // it takes the exit status away from the others, and does not wait for the output of a
-// tree. Where os/exec has started the command, ours may then wait for ever.
+// tree. Where os/exec has started the command, ours may then wait for ever, and a copy
+// of the struct is os/exec's.
 func (c *Cmd) Std() *exec.Cmd { return (*exec.Cmd)(c) }
 
 // Clone returns a command that is configured like c and has not been started,
@@ -34,15 +35,15 @@ func (c *Cmd) Std() *exec.Cmd { return (*exec.Cmd)(c) }
 // Clone may be called while others wait for c, but not while somebody sets its
 // fields, or is in Start.
 func (c *Cmd) Clone() *Cmd {
+	settings := settingsOf(c)
 	d := FromStd(oscmd.Copy(c.Std()))
 	if c.madeHere(d.Stdin) {
 		d.Stdin = nil
 	}
-	if c.madeHere(d.Stdout) {
-		d.Stdout = nil
-	}
-	if c.madeHere(d.Stderr) {
-		d.Stderr = nil
+	for _, w := range []*io.Writer{&d.Stdout, &d.Stderr} {
+		if c.madeHere(*w) {
+			*w = nil
+		}
 	}
 	switch cancels.Of(c.Std()).Kind {
 	case oscmd.DefaultCancel:
@@ -52,7 +53,7 @@ func (c *Cmd) Clone() *Cmd {
 	case oscmd.TerminateCancel:
 		d.Cancel = d.Terminate
 	}
-	stateOf(d).settings = settingsOf(c)
+	stateOf(d).settings = settings
 	return d
 }
 

@@ -31,8 +31,8 @@
 // the reason to code that keeps to os/exec's methods.
 //
 // A Cancel of the caller's may call Signal, Kill, Terminate and Shutdown. It must not
-// wait for the command (Wait, WaitContext, Done), which is complete only after it.
-// While it runs, a process that was alive when it was called is not reaped.
+// wait for the command (Wait, WaitContext, Done), which is complete only when it has
+// returned. While it runs, a process that was alive when it was called is not reaped.
 //
 // # Trees
 //
@@ -40,28 +40,28 @@
 // tells what holds it together, and so who is in it:
 //
 //   - [Cgroup], on Linux where this process may make a child of its own cgroup in a
-//     version 2 hierarchy (as root outside of a container, or in a delegated
-//     systemd scope), with cgroup.kill (Linux 5.14): every descendant.
+//     version 2 hierarchy (as root, or in a delegated systemd scope), with cgroup.kill
+//     (Linux 5.14): every descendant that does not move to another cgroup, as root may.
 //   - [ProcessGroup], on other Linux systems, macOS and the BSDs: the process group of
 //     the leader. A descendant that leaves it, as daemons do with setsid(2), is not in
-//     the tree. Where it cannot be seen whether others are left in a group (NetBSD,
-//     OpenBSD, DragonFly, 32-bit FreeBSD, Linux without a /proc of our pid namespace),
-//     they are killed when the leader exits, also after Terminate.
+//     the tree. Some systems do not show who is left in a group (NetBSD, OpenBSD,
+//     DragonFly, 32-bit FreeBSD, Linux without a /proc of our pid namespace): there the
+//     rest is killed when the leader exits, also after Terminate.
 //   - [JobObject], on Windows: every descendant.
 //
 // A member that cannot be killed, as it is another user's, is not waited for. One that
-// was killed and does not die (in an uninterruptible system call) is, without a bound.
-// Where this process is PID 1 or a subreaper, members that become its children are
-// reaped with the tree, and no others. A group whose leader somebody else has reaped
-// can be reached through the leader's pidfd (Linux 6.9) or not at all.
+// does not die when killed, as the kernel holds it, is waited for without a bound. Where
+// this process is PID 1 or a subreaper, members that become its children are reaped with
+// the tree, and no others. If somebody else has reaped the leader of a group, the rest
+// can be reached on Linux 6.9 and later only.
 //
 // SysProcAttr is not modified. It may ask for a session (Setsid), or for the foreground
 // of a terminal, which goes back to the group that had it when the tree ends. A tree in
 // the background that reads from its terminal is stopped by the system (SIGTTIN): give
 // it another Stdin, or the foreground. The group of another process (Pgid), and Ptrace,
 // contradict SetTree. With a cgroup of the caller's (UseCgroupFD), the tree is the
-// process group. A command that os/exec's Start has started is a tree if SysProcAttr
-// made it lead a group.
+// process group. A command that os/exec has started is a tree if it leads a group
+// (Setpgid, Setsid).
 //
 // # Functions that take an *exec.Cmd
 //
@@ -90,11 +90,10 @@
 // On Linux an exit is seen with waitid(2) and WNOWAIT, by the pidfd of [os.Process]. A
 // few waits block a thread each; all others share one epoll(7) set, with neither a
 // thread nor a descriptor for each child. Without pidfds (before Linux 5.4, under a
-// seccomp filter), each waited-for child takes a thread. A program that mostly starts
-// commands gains from a GOMAXPROCS above the number of processors: a thread that forks
-// keeps its P until the exec. On macOS and the BSDs one kqueue(2) and one thread serve
-// all waits. On Solaris, AIX and Plan 9 a signal is as safe as [os.Process] makes it, and
-// there are no trees; on Plan 9, output not read when Wait returns is lost.
+// seccomp filter), each waited-for child takes a thread. On macOS and the BSDs one
+// kqueue(2) and one thread serve all waits. On Solaris, AIX and Plan 9 a signal is as
+// safe as [os.Process] makes it, and there are no trees; on Plan 9, output not read when
+// Wait returns is lost.
 //
 // # Windows
 //

@@ -83,6 +83,7 @@ func (r *run) limitExceeded() {
 	defer r.unlock()
 	r.outcome().limited = true
 	r.end(cause.OutputLimit) // it may have exited
+	r.cut()                  // whoever else has the pipes
 }
 
 // armDelay lets WaitDelay run, in the name of why, once. The caller holds r.mu.

@@ -72,6 +72,7 @@ type run struct {
 	watching chan struct{}
 
 	mu      sync.Mutex
+	copies  []weak.Pointer[Cmd] // of the struct, that are waited for, until it is reaped
 	child   *child.Child
 	phase   phase
 	changed chan struct{} // closed when there may be a step to take, by wake; made by step
@@ -145,9 +146,12 @@ func (r *run) step() (phase, <-chan struct{}) {
 		r.phase = reaped
 		r.wake()
 		// The struct may have been moved, and its place be another command's.
-		if c := r.cmd.Value(); c != nil && c.Process == r.child.OS() && c.ProcessState == nil {
-			c.ProcessState, _, _ = r.child.Status()
+		for _, w := range append(r.copies, r.cmd) {
+			if c := w.Value(); c != nil && c.Process == r.child.OS() && c.ProcessState == nil {
+				c.ProcessState, _, _ = r.child.Status()
+			}
 		}
+		r.copies = nil
 	}
 	if r.phase == reaped && !r.ending.calling && r.copyingOver() {
 		r.cut()

@@ -60,11 +60,10 @@ func (c *Cmd) Terminate() error {
 // what is left and waits for its death. If this system can never send the stop signal,
 // it kills at once, and the error is [errors.ErrUnsupported].
 //
-// It returns nil if no Shutdown had to kill anything (how the command ended is for Wait
-// to tell), and otherwise an error in which [errors.Is] finds ctx.Err() and
-// [context.Cause] of ctx. If the process cannot be killed, because it belongs to
-// another user, the error says so. One that is killed and does not die, as in an
-// uninterruptible system call, is waited for without a bound.
+// It returns nil if no Shutdown had to kill anything (Wait tells how the command
+// ended), and otherwise an error in which [errors.Is] finds ctx.Err() and
+// [context.Cause] of ctx. If the process belongs to another user and cannot be killed,
+// the error says so. One that does not die when killed is waited for without a bound.
 //
 // It returns when the command is gone, and waits 0.1 s at most for its output to be
 // copied. Neither it nor a later Wait waits longer for a Stdin reader, or for a
@@ -75,7 +74,7 @@ func (c *Cmd) Terminate() error {
 // may be called from Cancel, and from a Writer. It panics if ctx is nil.
 func (c *Cmd) Shutdown(ctx context.Context) error {
 	notNil(ctx)
-	r := current(c)
+	r, _ := c.waited()
 	if r == nil {
 		return errNotStarted
 	}
@@ -91,10 +90,9 @@ func (c *Cmd) Shutdown(ctx context.Context) error {
 	return r.shutdownResult()
 }
 
-// askOnce sends the stop signal for the first of all Shutdowns. It reports whether
-// there is something to wait for: not if the signal can never be sent. That it
-// could not be sent now is no end: the process may exit by itself, and when the
-// time is over it is killed, which reports what stands against it.
+// askOnce sends the stop signal for the first of all Shutdowns. It reports whether it can
+// be sent at all: if it could not be sent now, the process may still exit by itself, and
+// the kill when the time is over reports what stands against it.
 func (r *run) askOnce() bool {
 	r.mu.Lock()
 	defer r.unlock()

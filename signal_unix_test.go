@@ -303,6 +303,22 @@ func TestShutdownWithHeldOutput(t *testing.T) {
 	}
 }
 
+// A command that has written too much is over, whoever holds its other pipe.
+func TestOutputLimitBesideADescendant(t *testing.T) {
+	testkit.Deadline(t, testkit.Stuck)
+	c := xexec.Command("sh", "-c", "sleep 1000 & echo $!; yes")
+	c.SetOutputLimit(12)
+	out, err := c.Output()
+	pid := 0
+	fmt.Sscan(string(out), &pid)
+	if pid == 0 || len(out) != 12 || !errors.Is(err, xexec.ErrOutputLimit) {
+		t.Fatalf("%q, %v", out, err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Error("the descendant:", err)
+	}
+}
+
 // A Cancel that still runs keeps the process from being reaped. It is reaped when the
 // Cancel returns, though whoever waited for it does not any more.
 func TestReapedWhenCancelReturns(t *testing.T) {

@@ -45,15 +45,16 @@ func stateOf(c *Cmd) *state {
 
 // settingsOf returns what was set for c. A command that nothing was set for gets its
 // state after the fork, while the child already runs.
-func settingsOf(c *Cmd) (of settings) {
+func settingsOf(c *Cmd) settings {
 	_ = &c.Path // panics for a nil c
-	if s := states.Find(c); s != nil {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.current(c)
-		of = s.settings
+	if states.Find(c) == nil && oscmd.Unclaimed(c.Std()) {
+		return settings{}
 	}
-	return of
+	s := stateOf(c)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.current(c)
+	return s.settings
 }
 
 // current returns the run of c's process, or nil if there is none.
@@ -78,7 +79,9 @@ func (s *state) current(c *Cmd) *run {
 		if s.run != nil || s.called && unclaimed {
 			s.forget()
 		}
-		s.called = s.called || !unclaimed
+		if s.called = s.called || !unclaimed; !s.failed && oscmd.Failed(c.Std()) { // it is a copy
+			s.fail()
+		}
 	case s.run == nil || s.run.child.OS() != p:
 		if s.claimed || s.run != nil {
 			s.forget()
@@ -86,6 +89,8 @@ func (s *state) current(c *Cmd) *run {
 		if s.run = heldRun(c); s.run == nil {
 			s.run = adopt(c, s.settings)
 			s.serveDone(c)
+		} else {
+			s.settings = s.run.settings
 		}
 	}
 	return s.run
@@ -157,8 +162,13 @@ func (s *state) serveDone(c *Cmd) {
 func (s *state) startFailed(c *Cmd) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	oscmd.Fail(c.Std())
+	s.fail()
+}
+
+// fail notes that the start has failed. The caller holds s.mu.
+func (s *state) fail() {
 	s.claimed, s.called, s.failed = true, true, true
-	oscmd.Hold(c.Std())
 	if s.done == nil {
 		s.done = make(chan struct{})
 	}

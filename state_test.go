@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -505,5 +506,83 @@ func TestStdinThatStaysHoldsNoOutput(t *testing.T) {
 			return
 		case <-time.After(time.Millisecond):
 		}
+	}
+}
+
+// A struct that was moved while its command ran is cloned with all that was set.
+func TestCloneOfAMovedStruct(t *testing.T) {
+	testkit.Deadline(t, testkit.Stuck)
+	cmds := []xexec.Cmd{*xtest.Helper(t, "say", "o:something")}
+	cmds[0].SetOutputLimit(4)
+	if err := cmds[0].Start(); err != nil {
+		t.Fatal(err)
+	}
+	moved := append([]xexec.Cmd{}, cmds...)
+	c := &moved[0]
+	if d := c.Clone(); d != nil {
+		if out, err := d.Output(); string(out) != "some" || !errors.Is(err, xexec.ErrOutputLimit) {
+			t.Errorf("Output of the clone: %q, %v", out, err)
+		}
+	}
+	c.Wait()
+	if out, err := c.Clone().Output(); string(out) != "some" || !errors.Is(err, xexec.ErrOutputLimit) {
+		t.Errorf("Output of a later clone: %q, %v", out, err)
+	}
+}
+
+// A copy has its ProcessState as the original has it: however it is waited for, before
+// that returns, and never after it.
+func TestProcessStateOfACopy(t *testing.T) {
+	for name, wait := range map[string]func(c *xexec.Cmd){
+		"Wait":        func(c *xexec.Cmd) { c.Wait() },
+		"WaitContext": func(c *xexec.Cmd) { c.WaitContext(context.Background()) },
+		"Done":        func(c *xexec.Cmd) { <-c.Done() },
+		"Shutdown":    func(c *xexec.Cmd) { c.Shutdown(testkit.Ended) },
+		"TryWait": func(c *xexec.Cmd) {
+			for done := false; !done; done, _ = c.TryWait() {
+				time.Sleep(time.Millisecond)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			testkit.Deadline(t, testkit.Stuck)
+			for range 5 {
+				c, stop := xtest.StartServing(t, "0")
+				d := *c
+				var others sync.WaitGroup
+				for range 8 {
+					others.Go(func() { d.Wait() })
+				}
+				testkit.Eventually(t, "they wait", func() bool { return len(testkit.Goroutines("(*run).await", "(*Cmd).Wait(")) == 8 })
+				stop()
+				if wait(&d); d.ProcessState == nil {
+					t.Error("it has none")
+				}
+				<-d.Done()
+				d = xexec.Cmd{} // though the others are still to return
+				others.Wait()
+				if d.ProcessState != nil {
+					t.Error("another command has it")
+				}
+			}
+		})
+	}
+}
+
+// Done of a copy of a command that could not be started is closed.
+func TestDoneOfAMovedFailedStart(t *testing.T) {
+	testkit.Deadline(t, testkit.Stuck)
+	c := xexec.Command(noFile)
+	if err := c.Start(); err == nil {
+		t.Fatal("it was started")
+	}
+	d := *c
+	<-d.Done()
+	if err := d.Start(); err == nil || err.Error() != "exec: already started" {
+		t.Errorf("Start: %v", err)
+	}
+	d = *xtest.Helper(t, "exit", "0")
+	if err := d.Run(); err != nil {
+		t.Error(err)
 	}
 }

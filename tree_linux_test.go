@@ -26,6 +26,7 @@ import (
 
 func init() {
 	testkit.Register("foreground", helperForeground)
+	testkit.Register("job in front", helperJobInFront)
 	testkit.Register("parent", helperParent)
 }
 
@@ -363,6 +364,52 @@ func TestTreeInTheForeground(t *testing.T) {
 	}
 	if out := testkit.ReadTerminal(master, tty); strings.TrimSpace(out) != "true <nil>" {
 		t.Errorf("%q", out)
+	}
+}
+
+// helperJobInFront kills trees whose leader, a shell with job control, has given the
+// terminal to a job of its own, and prints whether it is given back.
+func helperJobInFront([]string) int {
+	foreground := func() int {
+		pgid, _ := unix.IoctlGetUint32(0, unix.TIOCGPGRP)
+		return int(int32(pgid))
+	}
+	for range 5 {
+		c := xexec.Command("sh", "-c", `set -m; sh -c "sleep 1000"; :`)
+		c.Stdin = os.Stdin
+		c.SetTree(true)
+		c.SysProcAttr = &syscall.SysProcAttr{Foreground: true, Ctty: 0}
+		if err := c.Start(); err != nil {
+			fmt.Println(err)
+			return 1
+		}
+		for foreground() == c.Pid() {
+			time.Sleep(time.Millisecond)
+		}
+		c.Kill()
+		c.Wait()
+		if now := foreground(); now != syscall.Getpgrp() {
+			fmt.Printf("it is with %d, whose leader is in state %q", now, testkit.ProcessState(now))
+			return 1
+		}
+	}
+	fmt.Println("given back")
+	return 0
+}
+
+// A job of the tree that had the terminal, and is dead but not reaped yet, does not
+// keep it.
+func TestJobOfATreeInTheForeground(t *testing.T) {
+	testkit.NeedOwnProc(t)
+	testkit.NeedCgroup(t) // else the job is not in the tree
+	testkit.Deadline(t, testkit.Stuck)
+	master, tty := testkit.OpenPty(t)
+	c := testkit.Command(t, "job in front")
+	c.Stdin, c.Stdout, c.Stderr = tty, tty, tty
+	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	err := c.Run()
+	if out := testkit.ReadTerminal(master, tty); err != nil || strings.TrimSpace(out) != "given back" {
+		t.Errorf("%v, %q", err, out)
 	}
 }
 

@@ -3,6 +3,7 @@ package xexec
 import (
 	"context"
 	"runtime"
+	"slices"
 	"weak"
 
 	"example.com/xexec/internal/cause"
@@ -18,6 +19,7 @@ func (c *Cmd) waited() (*run, *outcome) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.noteStdWait(c)
+	r.publish(c)
 	return r, r.outcome()
 }
 
@@ -26,6 +28,7 @@ func (r *run) doneChan(c *Cmd) <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.noteStdWait(c)
+	r.publish(c)
 	switch {
 	case r.done != nil:
 	case r.phase == complete:
@@ -61,16 +64,20 @@ func (r *run) noteStdWait(c *Cmd) {
 	}
 }
 
-// publish sets ProcessState in c, if c is a copy of the struct that was started.
+// publish sets ProcessState in c, if c is a copy of the struct that was started: now, or
+// when the process is reaped. The caller holds r.mu.
 func (r *run) publish(c *Cmd) {
-	if r.cmd != weak.Make(c) {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		if state, _, _ := r.child.Status(); c.ProcessState != state {
-			c.ProcessState = state
+	w := weak.Make(c)
+	switch state, _, _ := r.child.Status(); {
+	case w == r.cmd, slices.Contains(r.copies, w):
+	case r.phase < reaped:
+		if len(r.copies) == cap(r.copies) {
+			r.copies = slices.DeleteFunc(r.copies, func(w weak.Pointer[Cmd]) bool { return w.Value() == nil })
 		}
+		r.copies = append(r.copies, w)
+	case c.ProcessState != state:
+		c.ProcessState = state
 	}
-	runtime.KeepAlive(c)
 }
 
 // Wait waits until the command has exited and the copying to and from Stdin, Stdout and
@@ -89,7 +96,7 @@ func (c *Cmd) Wait() error {
 		return errNotStarted
 	}
 	r.await(complete, nil)
-	r.publish(c)
+	runtime.KeepAlive(c)
 	return o.err
 }
 
@@ -106,11 +113,10 @@ func (c *Cmd) WaitContext(ctx context.Context) error {
 	if r == nil {
 		return errNotStarted
 	}
+	defer runtime.KeepAlive(c)
 	if r.look(true) == complete || r.await(complete, ctx.Done()) || r.look(true) == complete {
-		r.publish(c)
 		return o.err
 	}
-	runtime.KeepAlive(c)
 	return cause.Of(ctx).Error(nil, nil)
 }
 
@@ -122,12 +128,11 @@ func (c *Cmd) TryWait() (done bool, err error) {
 	if r == nil {
 		return false, errNotStarted
 	}
-	if done = r.look(false) == complete; done {
-		err = o.err
-		r.publish(c)
+	defer runtime.KeepAlive(c)
+	if r.look(false) == complete {
+		return true, o.err
 	}
-	runtime.KeepAlive(c)
-	return done, err
+	return false, nil
 }
 
 // Done returns a channel that is closed when Wait would return at once. It counts as

@@ -30,7 +30,7 @@ import (
 //	ProcessState *os.ProcessState     how it exited, once waited for
 //	Err          error                the error of looking up the program, if any
 //	Cancel       func() error         what is called when CommandContext's context ends
-//	WaitDelay    time.Duration        the time that is left after that, or after the exit
+//	WaitDelay    time.Duration        how long Wait waits after that, or after the exit
 //
 // A Cmd is started once. The fields, the Set methods and the pipe methods are for
 // before that, and for one goroutine. Any number of goroutines may call the others
@@ -51,13 +51,10 @@ type ExitError = exec.ExitError
 
 // Errors of os/exec, the same values. Test for them with [errors.Is].
 var (
-	// ErrDot says that a path lookup found an executable in the current
-	// directory, through "." in the path or implicitly.
+	// ErrDot says that a path lookup found a program in the current directory.
 	ErrDot = exec.ErrDot
-
 	// ErrNotFound says that a path search found no executable file.
 	ErrNotFound = exec.ErrNotFound
-
 	// ErrWaitDelay is returned by Wait if the command succeeded but its output
 	// had to be cut off when WaitDelay expired.
 	ErrWaitDelay = exec.ErrWaitDelay
@@ -83,9 +80,8 @@ func Command(name string, arg ...string) *Cmd {
 	return FromStd(exec.Command(name, arg...))
 }
 
-// CommandContext is like [Command] with a context: if it ends before the command does,
-// Cancel is called, which by default kills the command, and WaitDelay starts to run. It
-// panics if ctx is nil.
+// CommandContext is [Command] with a context: if it ends before the command does, Cancel
+// is called, which by default kills it, and WaitDelay runs. It panics if ctx is nil.
 //
 // As under os/exec, the error of a command that was ended this way is its exit status.
 // [Cmd.Cause] tells why it was ended, the error of [Cmd.RunContext] both. No goroutine
@@ -184,14 +180,12 @@ func (c *Cmd) output(ctx context.Context) ([]byte, error) {
 	return stdout.Take(), err
 }
 
-// CombinedOutput runs the command and returns its standard output and standard error,
-// in the order in which they were written, also if it fails. [Cmd.SetOutputLimit]
-// bounds them.
+// CombinedOutput runs the command and returns its standard output and standard error, as
+// they were written, also if it fails. [Cmd.SetOutputLimit] bounds them.
 func (c *Cmd) CombinedOutput() ([]byte, error) { return c.combinedOutput(unbound) }
 
-// CombinedOutputContext returns the command's output and error output like
-// [Cmd.CombinedOutput], and ends the command when ctx ends. See [Cmd.StartContext]
-// for how, and for its errors.
+// CombinedOutputContext is [Cmd.CombinedOutput], and ends the command when ctx ends. See
+// [Cmd.StartContext] for how, and for its errors.
 func (c *Cmd) CombinedOutputContext(ctx context.Context) ([]byte, error) {
 	return c.combinedOutput(notNil(ctx))
 }
@@ -215,9 +209,8 @@ func (c *Cmd) newCapture() *stdio.Capture {
 	return stdio.NewCapture(int64(settingsOf(c).outputLimit), func() { current(c).limitExceeded() })
 }
 
-// StdinPipe returns a pipe that is connected to the command's standard input
-// when it starts, as [exec.Cmd.StdinPipe] does. Wait closes it once the command
-// has exited; close it earlier to make the command see the end of its input.
+// StdinPipe returns a pipe to the command's standard input, as [exec.Cmd.StdinPipe] does.
+// Wait closes it once the command has exited; close it earlier to end the input.
 func (c *Cmd) StdinPipe() (io.WriteCloser, error) { return c.Std().StdinPipe() }
 
 // StdoutPipe returns a pipe that is connected to the command's standard output when it
@@ -225,8 +218,8 @@ func (c *Cmd) StdinPipe() (io.WriteCloser, error) { return c.Std().StdinPipe() }
 // comes [io.EOF]. Wait does not wait for a reader: it moves what is left in the pipe
 // (at most what a pipe holds) to memory and closes the descriptor.
 //
-// The reader has the methods of [os.File] but is not one. As another Cmd's Stdin it
-// passes its descriptor on; what that command leaves can be read only before Wait.
+// The reader has the methods of [os.File] but is not one. Another Cmd whose Stdin it is
+// reads from the pipe itself; what that leaves can be read only before Wait.
 func (c *Cmd) StdoutPipe() (io.ReadCloser, error) {
 	return c.outputPipe(c.Std().StdoutPipe())
 }

@@ -1,5 +1,7 @@
 package cause
 
+import "errors"
+
 // Facts are what has become of a command, from which its error follows.
 type Facts struct {
 	Context     *Reason // the context that has ended it, if one has
@@ -34,8 +36,17 @@ func (f Facts) Error() error {
 	if f.Limited {
 		err = OutputLimit.Error(f.Exit, nil)
 	}
-	if f.Bound && f.Context != nil {
+	switch {
+	case f.Bound && f.Context != nil:
 		err = f.Context.Error(err, f.Cancel)
+	case f.Bound && err != nil && Same(err, f.Cancel):
+		err = opaque{err} // it may be another command's *ExitError
 	}
 	return err
 }
+
+// An opaque error is one in which errors.As finds nothing.
+type opaque struct{ err error }
+
+func (e opaque) Error() string        { return e.err.Error() }
+func (e opaque) Is(target error) bool { return errors.Is(e.err, target) }

@@ -100,6 +100,18 @@ func Hold(cmd *exec.Cmd, parent ...io.Closer) bool {
 	return true
 }
 
+// failed is held by the struct of a command whose start has failed.
+type failed struct{}
+
+func (failed) Close() error { return nil }
+
+// Fail makes Failed report true for cmd, and for each copy of it. The parent's ends are
+// not held any more.
+func Fail(cmd *exec.Cmd) { Hold(cmd, failed{}) }
+
+// Failed reports whether Fail was called.
+func Failed(cmd *exec.Cmd) bool { return slices.Contains(ParentEnds(cmd), io.Closer(failed{})) }
+
 // ReplacePipe puts end in the place of pipe, a parent's end that os/exec has just
 // made for cmd. The list is a new one: a struct copy may share the old one.
 func ReplacePipe(cmd *exec.Cmd, pipe, end io.Closer) {

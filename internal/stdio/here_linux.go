@@ -3,6 +3,7 @@ package stdio
 import (
 	"io"
 	"os"
+	"runtime"
 
 	"golang.org/x/sys/unix"
 )
@@ -31,6 +32,13 @@ func (s *Streams) CopyHere(exitFD int, mayCut bool) (exited bool) {
 		}
 	}
 	poll, wake := some && exitFD >= 0 && !s.cut.Load(), -1
+	if runtime.GOMAXPROCS(0) == 1 { // a goroutine that copies does not run while this thread blocks
+		for i := range s.copiers {
+			if c := &s.copiers[i]; !c.over() && c.end != nil {
+				poll = false
+			}
+		}
+	}
 	if poll && mayCut {
 		if fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC); err == nil {
 			wake, s.wake = fd, func() { unix.Write(fd, []byte{7: 1}) }

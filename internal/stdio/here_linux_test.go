@@ -3,6 +3,7 @@ package stdio_test
 import (
 	"bytes"
 	"io"
+	"runtime"
 	"testing"
 	"time"
 
@@ -25,5 +26,27 @@ func TestSomebodyElseReadsThePipe(t *testing.T) {
 	}
 	if !stuck.Stop() {
 		t.Error("it waited")
+	}
+}
+
+// With one processor, whoever copies Stdin has it only if CopyHere leaves its own work to
+// goroutines.
+func TestOneProcessorIsNotKept(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	var out bytes.Buffer
+	in, input := io.Pipe()
+	s, c, ended := way{here: true}.opened(t, in, &out, nil)
+	copying := make(chan struct{})
+	go func() {
+		defer close(copying)
+		s.CopyHere(never(t), true)
+	}()
+	wait(t, "CopyHere", copying)
+	c.out.WriteString("something")
+	c.out.Close()
+	input.Close()
+	over(t, s, ended)
+	if out.String() != "something" {
+		t.Errorf("%q", out.String())
 	}
 }

@@ -42,13 +42,13 @@ func (t *terminal) foreground() (pgid int, err error) {
 
 // giveBack gives the terminal to the group that had it before, or if that has gone
 // to ours, provided that the tree's group has it still, or nobody. Then it closes it.
-func (t *terminal) giveBack(tree int) {
+func (t *terminal) giveBack(tree int, gone func(pgid int) bool) {
 	if t == nil {
 		return
 	}
 	defer unix.Close(t.fd)
 	now, err := t.foreground()
-	if err != nil || now == t.before || now != tree && syscall.Kill(-now, 0) != syscall.ESRCH {
+	if err != nil || now == t.before || now != tree && !gone(now) {
 		return
 	}
 	withoutStop(func() {

@@ -42,3 +42,11 @@ const (
 	Cgroup            // Linux: none can, save by moving to another cgroup
 	JobObject         // Windows: none can
 )
+
+func (k Kind) String() string {
+	names := [...]string{"no tree", "process group", "cgroup", "job object"}
+	if k < 0 || int(k) >= len(names) {
+		return "unknown kind of tree"
+	}
+	return names[k]
+}

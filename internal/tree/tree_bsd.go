@@ -84,7 +84,7 @@ func (t *Tree) Member() (p *os.Process, left bool) {
 func (t *Tree) Close() {
 	if !t.closed {
 		t.closed = true
-		t.terminal.giveBack(t.pid)
+		t.terminal.giveBack(t.pid, groupGone)
 	}
 }
 
@@ -93,7 +93,7 @@ func (t *Tree) Close() {
 func (t *Tree) Abandon() {
 	if !t.closed {
 		t.closed = true
-		t.terminal.giveBack(0)
+		t.terminal.giveBack(0, groupGone)
 	}
 }
 
@@ -110,3 +110,5 @@ func withoutStop(f func()) {
 	}
 	f()
 }
+
+func groupGone(pgid int) bool { return syscall.Kill(-pgid, 0) == syscall.ESRCH }

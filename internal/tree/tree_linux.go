@@ -3,6 +3,7 @@ package tree
 import (
 	"errors"
 	"os"
+	"slices"
 	"syscall"
 
 	"example.com/xexec/internal/tree/cgroup"
@@ -99,7 +100,7 @@ func (t *Tree) Close() {
 	if !t.closed {
 		t.closed = true
 		t.setMember(nil)
-		t.terminal.giveBack(t.pid)
+		t.terminal.giveBack(t.pid, t.groupGone)
 		t.cgroup.Remove()
 	}
 }
@@ -111,7 +112,20 @@ func (t *Tree) Abandon() {
 	if !t.closed {
 		t.closed = true
 		t.setMember(nil)
-		t.terminal.giveBack(0)
+		t.terminal.giveBack(0, t.groupGone)
 		t.cgroup.Abandon()
 	}
+}
+
+// groupGone reports whether nobody of a group is alive. Zombies that their parent has
+// not reaped yet, as those of a job of the tree, are not.
+func (t *Tree) groupGone(pgid int) bool {
+	if syscall.Kill(-pgid, 0) == syscall.ESRCH {
+		return true
+	}
+	if !procIsOurs() {
+		return false
+	}
+	pids, err := processes()
+	return err == nil && !slices.ContainsFunc(pids, func(pid int) bool { return inGroup(pid, pgid) && t.isRunning(pid) })
 }
