@@ -1,7 +1,7 @@
 // Bench measures xexec beside os/exec, in one run, in turns, and prints medians
 // and ratios:
 //
-//	go run .                       five minutes; up to 10,000 children at a time
+//	go run .                       four minutes; up to 10,000 children at a time
 //	go run . -quick                less of everything: half a minute at most
 //	go run . -svg ../docs/bench    also draws what it has measured
 //
