@@ -3,6 +3,7 @@ package cause
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"testing"
@@ -115,5 +116,21 @@ func TestOnOfAnEndedContext(t *testing.T) {
 		}
 	case <-time.After(5 * time.Second):
 		t.Error("nobody is told")
+	}
+}
+
+// The error of a Cancel is not hidden where it is the context's, and else keeps only what
+// errors.Is finds.
+func TestErrorOfACancel(t *testing.T) {
+	another := &fs.PathError{Op: "exit", Path: "another", Err: os.ErrInvalid}
+	for _, cancel := range []error{context.Canceled, fmt.Errorf("canceling: %w", another)} {
+		for _, bound := range []bool{false, true} {
+			err := Facts{Bound: bound, Cancel: cancel}.Error()
+			var found *fs.PathError
+			wraps := cancel != context.Canceled
+			if (err == cancel) != (!bound || !wraps) || !errors.Is(err, cancel) || err.Error() != cancel.Error() || errors.As(err, &found) != (wraps && !bound) {
+				t.Errorf("bound %v: %#v", bound, err)
+			}
+		}
 	}
 }

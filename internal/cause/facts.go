@@ -39,8 +39,8 @@ func (f Facts) Error() error {
 	switch {
 	case f.Bound && f.Context != nil:
 		err = f.Context.Error(err, f.Cancel)
-	case f.Bound && err != nil && Same(err, f.Cancel):
-		err = opaque{err} // it may be another command's *ExitError
+	case f.Bound && err != nil && Same(err, f.Cancel) && errors.Unwrap(err) != nil:
+		err = opaque{err} // what it wraps may be another command's *ExitError
 	}
 	return err
 }
