@@ -406,6 +406,38 @@ func TestCancelOfCloneIsItsOwn(t *testing.T) {
 	}
 }
 
+// A struct that was moved while its command ran has a clone whose Cancel is its own, too.
+func TestCancelOfTheCloneOfAMovedStruct(t *testing.T) {
+	for name, set := range map[string]func(c *xexec.Cmd){
+		"Kill":      func(c *xexec.Cmd) { c.Cancel = c.Kill },
+		"Terminate": func(c *xexec.Cmd) { c.Cancel = c.Terminate },
+	} {
+		t.Run(name, func(t *testing.T) {
+			testkit.Deadline(t, testkit.Stuck)
+			c := xtest.HelperContext(t.Context(), t, "serve", "0")
+			set(c)
+			xtest.StartServingCmd(t, c)
+			moved := *c
+			d := moved.Clone()
+			if _, err := d.StdinPipe(); err != nil {
+				t.Fatal(err)
+			}
+			d.Stdout = nil
+			ctx, cancel := context.WithCancel(t.Context())
+			if err := d.StartContext(ctx); err != nil {
+				t.Fatal(err)
+			}
+			cancel()
+			if err := d.Wait(); !errors.Is(err, context.Canceled) {
+				t.Errorf("Wait: %v", err)
+			}
+			if done, err := c.TryWait(); done {
+				t.Errorf("the original has ended: %v", err)
+			}
+		})
+	}
+}
+
 // Whatever has become of a command, its clone has the configuration that the caller
 // made, and can be run and read.
 func TestCloneHasNothingThatMethodsMade(t *testing.T) {

@@ -44,9 +44,9 @@ func (c Cancels) Of(cmd *exec.Cmd) Cancel {
 		return Cancel{}
 	case at == c.byDefault, at == defaultCancel, literal(at) == literal(defaultCancel):
 		return Cancel{Kind: DefaultCancel}
-	case at == c.kill && receiver(f) == cmd:
+	case at == c.kill && isOf(f, cmd):
 		return Cancel{Kind: KillCancel}
-	case at == c.terminate && receiver(f) == cmd:
+	case at == c.terminate && isOf(f, cmd):
 		return Cancel{Kind: TerminateCancel}
 	}
 	return Cancel{OtherCancel, f}
@@ -68,6 +68,13 @@ func literal(pc uintptr) (at struct {
 // code identifies the code of f: two values made by the same function literal, or
 // method values of the same method, have the same.
 func code(f func() error) uintptr { return reflect.ValueOf(f).Pointer() }
+
+// isOf reports whether f, a method value of a command, is one of cmd, or of a struct that
+// cmd is a copy of, made after the start.
+func isOf(f func() error, cmd *exec.Cmd) bool {
+	of := receiver(f)
+	return of == cmd || of != nil && cmd.Process != nil && of.Process == cmd.Process
+}
 
 // receiver returns the receiver of f, which has to be a method value of a command.
 // A func value points to its code's address, and a method value's is followed by
