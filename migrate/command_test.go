@@ -136,6 +136,9 @@ func TestMissing(t *testing.T) {
 func TestGoMod(t *testing.T) {
 	t.Parallel()
 	dir := module(t, plain)
+	if out := migrate(t, dir, 3, "-diff"); !strings.Contains(out, "-require VERSION -fix, with the same packages") {
+		t.Error(out)
+	}
 	out := migrate(t, dir, 0, "-fix", "-require", "v1.2.3")
 	if !strings.Contains(out, "go line rises from 1.21 to 1.26") || !strings.Contains(out, "variables of a for loop") {
 		t.Error(out)

@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"example.com/xexec/migrate/internal/swap"
@@ -173,6 +174,9 @@ func (r *report) next(o options) string {
 	}
 	if o.exported {
 		flags += "-exported "
+	}
+	if slices.Contains(r.Notes, swap.ErrNoVersion.Error()) {
+		flags += "-require VERSION "
 	}
 	var steps []string
 	switch {
