@@ -247,3 +247,66 @@ func ExampleCmd_Cause() {
 	// signal: killed
 	// the build is too slow
 }
+
+// The end of the context asks the command to stop, and kills it if it is still there five
+// seconds later.
+func ExampleCmd_SetGracePeriod() {
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	cmd := exec.Command("sleep", "1000")
+	cmd.SetGracePeriod(5 * time.Second)
+	fmt.Println(cmd.RunContext(ctx))
+	// Output: context deadline exceeded: signal: terminated
+}
+
+// What the command wrote before its time was over is there, and the error says both why
+// it ended and how.
+func ExampleCmd_OutputContext() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	cmd := exec.Command("sh", "-c", "echo working; sleep 1000")
+	cmd.SetTree(true)
+	out, err := cmd.OutputContext(ctx)
+	fmt.Printf("%s%v\n", out, err)
+	// Output:
+	// working
+	// context deadline exceeded: signal: killed
+}
+
+// A program that wants another signal than SIGTERM to stop gets it from Terminate and
+// Shutdown, and when a context ends.
+func ExampleCmd_SetStopSignal() {
+	cmd := exec.Command("sleep", "1000")
+	cmd.SetStopSignal(syscall.SIGUSR1)
+	if err := cmd.Start(); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(cmd.Shutdown(context.Background()), cmd.Wait())
+	// Output: <nil> signal: user defined signal 1
+}
+
+// A signal reaches the command, or nobody.
+func ExampleCmd_Signal() {
+	cmd := exec.Command("sleep", "1000")
+	if err := cmd.Start(); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(cmd.Signal(syscall.SIGUSR1))
+	fmt.Println(cmd.Wait())
+	fmt.Println(cmd.Signal(syscall.SIGUSR1))
+	// Output:
+	// <nil>
+	// signal: user defined signal 1
+	// os: process already finished
+}
+
+// A command that a library has made for os/exec is run here: it is the same object.
+func ExampleFromStd() {
+	std := osexec.Command("sh", "-c", "exit 3")
+	cmd := exec.FromStd(std)
+	fmt.Println(cmd.Run())
+	fmt.Println(std.ProcessState.ExitCode())
+	// Output:
+	// exit status 3
+	// 3
+}
