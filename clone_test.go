@@ -355,28 +355,31 @@ func TestCancelOfCloneIsItsOwn(t *testing.T) {
 				return prepare(xtest.HelperContext(ctx, t, "serve", "0"))
 			}
 
-			// The original runs, and the clone has a context beside.
+			// The original runs, moved or not, and the clone has a context beside.
 			c := make()
 			xtest.StartServingCmd(t, c)
-			d := c.Clone()
-			if _, err := d.StdinPipe(); err != nil {
-				t.Fatal(err)
-			}
-			bound, end := context.WithCancel(t.Context())
-			d.Stdout = nil
-			if err := d.StartContext(bound); err != nil {
-				t.Fatal(err)
-			}
-			end()
-			if err := d.Wait(); !errors.Is(err, context.Canceled) {
-				t.Errorf("Wait: %v", err)
-			}
-			if done, err := c.TryWait(); done {
-				t.Errorf("the original has ended: %v", err)
+			moved := *c
+			for _, of := range []*xexec.Cmd{c, &moved} {
+				d := of.Clone()
+				if _, err := d.StdinPipe(); err != nil {
+					t.Fatal(err)
+				}
+				bound, end := context.WithCancel(t.Context())
+				d.Stdout = nil
+				if err := d.StartContext(bound); err != nil {
+					t.Fatal(err)
+				}
+				end()
+				if err := d.Wait(); !errors.Is(err, context.Canceled) {
+					t.Errorf("Wait: %v", err)
+				}
+				if done, err := c.TryWait(); done {
+					t.Errorf("the original has ended: %v", err)
+				}
 			}
 
 			// The original was never started, and the context is its own.
-			d = make().Clone()
+			d := make().Clone()
 			xtest.StartServingCmd(t, d)
 			// So was the original's clone.
 			e := d.Clone()
@@ -401,38 +404,6 @@ func TestCancelOfCloneIsItsOwn(t *testing.T) {
 			}
 			if err := e.Start(); !errors.Is(err, context.Canceled) {
 				t.Errorf("Start of a clone of a running command whose context has ended: %v", err)
-			}
-		})
-	}
-}
-
-// A struct that was moved while its command ran has a clone whose Cancel is its own, too.
-func TestCancelOfTheCloneOfAMovedStruct(t *testing.T) {
-	for name, set := range map[string]func(c *xexec.Cmd){
-		"Kill":      func(c *xexec.Cmd) { c.Cancel = c.Kill },
-		"Terminate": func(c *xexec.Cmd) { c.Cancel = c.Terminate },
-	} {
-		t.Run(name, func(t *testing.T) {
-			testkit.Deadline(t, testkit.Stuck)
-			c := xtest.HelperContext(t.Context(), t, "serve", "0")
-			set(c)
-			xtest.StartServingCmd(t, c)
-			moved := *c
-			d := moved.Clone()
-			if _, err := d.StdinPipe(); err != nil {
-				t.Fatal(err)
-			}
-			d.Stdout = nil
-			ctx, cancel := context.WithCancel(t.Context())
-			if err := d.StartContext(ctx); err != nil {
-				t.Fatal(err)
-			}
-			cancel()
-			if err := d.Wait(); !errors.Is(err, context.Canceled) {
-				t.Errorf("Wait: %v", err)
-			}
-			if done, err := c.TryWait(); done {
-				t.Errorf("the original has ended: %v", err)
 			}
 		})
 	}

@@ -79,7 +79,7 @@ func (s *state) current(c *Cmd) *run {
 		if s.run != nil || s.called && unclaimed {
 			s.forget()
 		}
-		if s.called = s.called || !unclaimed; !s.failed && oscmd.Failed(c.Std()) { // it is a copy
+		if s.called = s.called || !unclaimed; s.called && !s.failed && oscmd.Failed(c.Std()) { // a copy
 			s.fail()
 		}
 	case s.run == nil || s.run.child.OS() != p:

@@ -45,7 +45,7 @@ func (c *Cmd) SetStopSignal(sig os.Signal) {
 // send the stop signal. With a negative d, Start fails.
 //
 // A command that obeys was ended by the context: its error and [Cmd.Cause] say so, also
-// if its exit status is zero. If Cancel is set, that is called instead.
+// if its exit status is zero. If Cancel is set, that is called instead; WaitDelay runs.
 func (c *Cmd) SetGracePeriod(d time.Duration) {
 	c.set(func(s *settings) { s.gracePeriod = d })
 }
@@ -60,12 +60,12 @@ func (c *Cmd) SetOutputLimit(n int) {
 }
 
 // SetKillOnParentExit makes the operating system kill the command when this process
-// ends, however it ends; not what the command has started, unless it is the first of a
-// pid namespace (root on Linux, CLONE_NEWPID).
+// ends, however it ends.
 //
 // On Linux and FreeBSD it uses SysProcAttr.Pdeathsig; a signal that is set there is
-// kept. The system forgets it when the command executes a set-user-ID program or, on
-// Linux, changes its credentials. On Linux an execve(2) of this process kills it, too.
+// kept. It does not reach what the command has started (but see CLONE_NEWPID). The system
+// forgets it when the command executes a set-user-ID program or, on Linux, changes its
+// credentials. On Linux an execve(2) of this process kills it, too.
 //
 // Linux sends the signal when the thread that has forked ends ([golang/go#27505]). So
 // such commands are forked on a few threads that are kept until the last of them is
